@@ -1,0 +1,172 @@
+"""One parsed mail as an immutable value, and the comparison of addresses; reading bytes into it is `gateway/inbound/parse.py`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+FREE_MAIL_DOMAINS = frozenset(
+    """gmail.com googlemail.com outlook.com hotmail.com hotmail.fr live.com live.fr msn.com yahoo.com yahoo.fr ymail.com icloud.com me.com
+    mac.com aol.com gmx.com gmx.de gmx.net gmx.fr web.de mail.com mail.ru yandex.com yandex.ru proton.me protonmail.com orange.fr
+    wanadoo.fr free.fr sfr.fr laposte.net bbox.fr t-online.de libero.it""".split()
+)
+"""Domains whose owner says nothing about the company of the sender (decisions.md, "same company")."""
+
+
+def domain_key(domain: str) -> str:
+    """The A-label, lower-case form of a domain; what cannot be encoded is only lower-cased (decisions.md, "addresses")."""
+    domain = domain.strip().rstrip(".").lower()
+    if domain.isascii():
+        return domain
+    try:
+        return domain.encode("idna").decode("ascii")
+    except UnicodeError:
+        return domain
+
+
+def address_key(address: str) -> str:
+    """The form in which two addresses are compared: no regard to case, domain as A-label, plus-tags kept."""
+    local, at, domain = address.strip().rpartition("@")
+    return f"{local.casefold()}@{domain_key(domain)}" if at else address.strip().casefold()
+
+
+def split_tag(address: str) -> tuple[str, str]:
+    """`help+101203-T@x.org` → (`help@x.org`, `101203-T`); without a plus-tag the second part is empty. Works on address keys."""
+    local, at, domain = address.rpartition("@")
+    base, plus, tag = local.partition("+")
+    return (f"{base}@{domain}", tag) if at and plus and base else (address, "")
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A display name and an address as written; both decoded to text without controls."""
+
+    address: str
+    name: str = ""
+
+    @property
+    def key(self) -> str:
+        """The form in which addresses are compared."""
+        return address_key(self.address)
+
+    @property
+    def domain(self) -> str:
+        """The A-label domain, or '' where there is none."""
+        return self.key.rpartition("@")[2] if "@" in self.address else ""
+
+    def __str__(self) -> str:
+        return f"{self.name} <{self.address}>" if self.name else self.address
+
+
+class Importance(StrEnum):
+    """What the sender says of the mail's weight (behaviour.md E-21)."""
+
+    HIGH = "high"
+    NORMAL = "normal"
+    LOW = "low"
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A place in the raw mail: `length` encoded bytes at `offset`, decoded by `encoding` when somebody asks.
+
+    `size` is the decoded size in bytes where it was counted cheaply (an estimate for base64); `sha256` is of the encoded bytes.
+    """
+
+    name: str
+    content_type: str
+    offset: int
+    length: int
+    encoding: str
+    size: int
+    sha256: str
+    content_id: str = ""
+    inline: bool = False
+    charset: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FailedRecipient:
+    """One recipient of a delivery report: action (`failed`, `delayed`, …), enhanced status and the server's words."""
+
+    address: str
+    action: str
+    status: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A delivery status notification as read (RFC 3464); `original_message_id` is that of the mail it speaks of, '' if unknown."""
+
+    recipients: tuple[FailedRecipient, ...]
+    original_message_id: str = ""
+    envelope_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """One mail, read. Whatever could not be read is named in `defects`; `partial` says that part of it is missing.
+
+    Source: RFC 5322; ids stand without angle brackets; `date` is aware or None; `headers` are all header fields in order,
+    names as written, values decoded, unfolded, without controls, bounded in number and length.
+    """
+
+    message_id: str = ""
+    in_reply_to: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
+    from_: tuple[Address, ...] = ()
+    sender: Address | None = None
+    reply_to: tuple[Address, ...] = ()
+    to: tuple[Address, ...] = ()
+    cc: tuple[Address, ...] = ()
+    subject: str = ""
+    date: datetime | None = None
+    importance: Importance = Importance.NORMAL
+    headers: tuple[tuple[str, str], ...] = ()
+    content_type: str = "text/plain"
+    """Of the whole mail, lower case, without parameters."""
+    text: str = ""
+    """The whole readable text: the text/plain parts, or what the HTML says."""
+    new_text: str = ""
+    quoted_text: str = ""
+    html: str = ""
+    """Sanitised; '' where the mail has none."""
+    attachments: tuple[Attachment, ...] = ()
+    report: Report | None = None
+    content_key: str = ""
+    """SHA-256 over what a person sees (from, date, subject, recipients, bodies, attachment hashes): decisions.md 8."""
+    size: int = 0
+    defects: tuple[str, ...] = ()
+    partial: bool = False
+
+    @property
+    def author(self) -> Address | None:
+        """The first From address: the one that is judged (decisions.md 11)."""
+        return self.from_[0] if self.from_ else None
+
+    def header(self, name: str) -> str:
+        """The first value of a header field, '' if absent."""
+        wanted = name.lower()
+        return next((value for key, value in self.headers if key.lower() == wanted), "")
+
+    def header_all(self, name: str) -> tuple[str, ...]:
+        """All values of a header field, top to bottom."""
+        wanted = name.lower()
+        return tuple(value for key, value in self.headers if key.lower() == wanted)
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """How a mail came: the door, the SMTP envelope (empty sender = null), UTC receipt time, and the raw size in bytes."""
+
+    door: str
+    sender: str = ""
+    recipients: tuple[str, ...] = ()
+    received_at: datetime | None = None
+    archive: bool = False
+    """Imported history: nothing automatic is sent for it."""
+    connector: str = ""
+    """Name of the connector that fetched it, where the door knows (a polled mailbox); '' where the recipients tell."""
+    peer: str = field(default="")

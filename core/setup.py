@@ -1,0 +1,287 @@
+"""What administrators configure (connectors, routes, processes, people), as one immutable value; reading and editing it happens in `gateway/`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from functools import cached_property
+
+from core.mail import address_key, split_tag
+
+
+class Strangers(StrEnum):
+    """What happens to strong evidence from an authenticated stranger (decisions.md, evidence table)."""
+
+    HOLD = "hold"
+    JOIN = "join"
+    NEW = "new"
+
+
+class RouteKind(StrEnum):
+    """The strict order classes of routes (B-RT-10)."""
+
+    ORDINARY = "ordinary"
+    WILDCARD = "wildcard"
+    FALLBACK = "fallback"
+
+
+class RouteEffect(StrEnum):
+    """What a route does with the mail it matches."""
+
+    OPEN = "open"
+    IGNORE = "ignore"
+    APPEND = "append"
+
+
+class BlockEffect(StrEnum):
+    """The modes of a blocked address (B-BL-01)."""
+
+    NO_AUTOMATED_EMAILS = "no_automated_emails"
+    REJECT_AS_SPAM = "reject_as_spam"
+
+
+class Role(StrEnum):
+    """What a user may see and do (decisions.md 21)."""
+
+    AGENT = "agent"
+    LEADER = "leader"
+    ADMIN = "admin"
+
+
+class UnknownPolicy(StrEnum):
+    """What happens after an unknown outcome (decisions.md 18)."""
+
+    REPEAT = "repeat"
+    HOLD = "hold"
+
+
+@dataclass(frozen=True, slots=True)
+class Company:
+    """A customer's company; `domains` are domain keys."""
+
+    name: str
+    domains: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A person who works on items. `undo_send` is None where the user keeps the default of decisions.md 14."""
+
+    id: str
+    email: str
+    name: str
+    role: Role
+    team: str = ""
+    queues: tuple[str, ...] = ()
+    language: str = ""
+    timezone: str = ""
+    undo_send: timedelta | None = None
+    active: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Team:
+    """People and who leads them; `leader` is an e-mail address."""
+
+    name: str
+    leader: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RetryTemplate:
+    """An immutable version of a named list of waits between attempts (decisions.md 19)."""
+
+    id: str
+    name: str
+    intervals: tuple[timedelta, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """An immutable version of a ticket or case process; `kind` is `ticket` or `case`. A `feedback_window` of zero closes at once."""
+
+    id: str
+    kind: str
+    name: str
+    customer: str = ""
+    contract: str = ""
+    service: str = ""
+    categories: tuple[str, ...] = ()
+    queue: str = ""
+    feedback_window: timedelta = timedelta(days=5)
+    resolution_needs_mail_or_note: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """When a route matches: all that are given must hold (B-RT-02, B-RT-03); an empty one asks nothing."""
+
+    subject_words: tuple[str, ...] = ()
+    sender: tuple[str, ...] = ()
+    recipient: tuple[str, ...] = ()
+    importance: str = ""
+    attachment_types: tuple[str, ...] = ()
+    sender_company: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One line of a connector's routing list. `address` is an address key, or `*` for a wildcard route."""
+
+    id: str
+    connector: str
+    name: str
+    kind: RouteKind
+    address: str
+    process: str = ""
+    category: str = ""
+    effect: RouteEffect = RouteEffect.OPEN
+    item: str = ""
+    """Reference of the item that effect *append* appends to."""
+    send_automated_emails: bool = False
+    enabled: bool = True
+    when: Conditions = Conditions()
+
+
+@dataclass(frozen=True, slots=True)
+class Connector:
+    """One mailbox of ours: how mail comes in and goes out. `incoming` and `outgoing` hold the keys of their kind as in the desk file."""
+
+    id: str
+    name: str
+    address: str
+    aliases: tuple[str, ...] = ()
+    direction: str = "both"
+    strangers: Strangers = Strangers.HOLD
+    trusted_authserv_ids: tuple[str, ...] = ()
+    trusted_recipient_headers: tuple[str, ...] = ("delivered-to", "x-original-to", "envelope-to")
+    trusted_forms: tuple[str, ...] = ()
+    """Senders whose Reply-To is the requester (decisions.md 11)."""
+    auto_replies_count: bool = False
+    one_item_per_queue: bool = False
+    """One mail to several recipients of ours in one queue opens one item (decisions.md 7)."""
+    plus_addressing: bool = False
+    """Reply-To with a signed plus-address; off until proved."""
+    enabled: bool = True
+    incoming: dict[str, object] = field(default_factory=dict, hash=False)
+    outgoing: dict[str, object] = field(default_factory=dict, hash=False)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Address keys of the main address and the aliases."""
+        return (address_key(self.address), *(address_key(alias) for alias in self.aliases))
+
+    @property
+    def domain(self) -> str:
+        """The domain our Message-IDs for this connector carry."""
+        return address_key(self.address).rpartition("@")[2]
+
+    @property
+    def receives(self) -> bool:
+        return self.direction in ("incoming", "both")
+
+    @property
+    def sends(self) -> bool:
+        return self.direction in ("outgoing", "both")
+
+
+@dataclass(frozen=True, slots=True)
+class BlockedAddress:
+    """A sender pattern (`a@b`, `*@b`, `*.b`) and what is done with its mail."""
+
+    address: str
+    effect: BlockEffect
+
+
+@dataclass(frozen=True, slots=True)
+class MailTemplate:
+    """An immutable version of an administrator's text for one purpose and language; the shipped ones are files in `templates/mail`."""
+
+    id: str
+    purpose: str
+    language: str
+    subject: str
+    text: str
+    html: str = ""
+
+
+@dataclass(frozen=True)
+class Setup:
+    """Everything administrators configured, at one `revision`. Lists keep the order of the desk file."""
+
+    revision: int = 0
+    name: str = "Guichet"
+    timezone: str = "UTC"
+    language: str = "en"
+    default_connector: str = ""
+    unmonitored_address: str = ""
+    companies: tuple[Company, ...] = ()
+    queues: tuple[str, ...] = ()
+    teams: tuple[Team, ...] = ()
+    users: tuple[User, ...] = ()
+    retry_templates: tuple[RetryTemplate, ...] = ()
+    connectors: tuple[Connector, ...] = ()
+    processes: tuple[Process, ...] = ()
+    old_processes: tuple[Process, ...] = ()
+    """Earlier versions that items still refer to."""
+    routes: tuple[Route, ...] = ()
+    blocked_addresses: tuple[BlockedAddress, ...] = ()
+    mail_templates: tuple[MailTemplate, ...] = ()
+
+    @cached_property
+    def connector_of(self) -> dict[str, Connector]:
+        """Address key → connector: main addresses and aliases first, then the addresses of routes."""
+        table: dict[str, Connector] = {}
+        for route in self.routes:
+            owner = self.connector_named.get(route.connector)
+            if owner is not None and "@" in route.address:
+                table[address_key(route.address)] = owner
+        for connector in self.connectors:
+            table.update(dict.fromkeys(connector.keys, connector))
+        return table
+
+    @cached_property
+    def connector_named(self) -> dict[str, Connector]:
+        return {connector.name: connector for connector in self.connectors}
+
+    @cached_property
+    def process_named(self) -> dict[str, Process]:
+        """The current version of each process by name."""
+        return {process.name: process for process in self.processes}
+
+    @cached_property
+    def process_by_id(self) -> dict[str, Process]:
+        """Every version, current and old, by id."""
+        return {process.id: process for process in (*self.old_processes, *self.processes)}
+
+    @cached_property
+    def user_of(self) -> dict[str, User]:
+        """Active users by address key."""
+        return {address_key(user.email): user for user in self.users if user.active}
+
+    @cached_property
+    def user_by_id(self) -> dict[str, User]:
+        return {user.id: user for user in self.users}
+
+    @cached_property
+    def company_of_domain(self) -> dict[str, Company]:
+        return {domain: company for company in self.companies for domain in company.domains}
+
+    def receiver(self, address: str) -> Connector | None:
+        """The connector that an envelope recipient belongs to (main address, alias, route address, each also plus-tagged), or None."""
+        key = address_key(address)
+        connector = self.connector_of.get(key) or self.connector_of.get(split_tag(key)[0])
+        return connector if connector is not None and connector.receives else None
+
+    def is_ours(self, address: str) -> bool:
+        """Whether an address is one of ours in any direction, plus-tagged or not."""
+        key = address_key(address)
+        return key in self.connector_of or split_tag(key)[0] in self.connector_of or (bool(self.unmonitored_address) and key == address_key(self.unmonitored_address))
+
+    def company(self, domain: str) -> Company | None:
+        """The company that owns a domain key, if any."""
+        return self.company_of_domain.get(domain)
+
+    def retry_template(self, name: str) -> RetryTemplate | None:
+        return next((template for template in self.retry_templates if template.name == name), None)

@@ -1,0 +1,48 @@
+"""The shape of what a door hands in and the three answers it gets back; doors and intake both import only this."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A raw mail at a door, not yet ours. `received_at` is aware UTC; an empty `sender` is the null sender.
+
+    `recipients` are the envelope recipients as given (SMTP, LMTP), or () where the door has none (Maildir, IMAP, `import eml`).
+    """
+
+    raw: bytes
+    door: str
+    received_at: datetime
+    sender: str = ""
+    recipients: tuple[str, ...] = ()
+    connector: str = ""
+    peer: str = ""
+    archive: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """The raw mail is ours, on disk; the door may now say so (250, \\Seen, exit 0)."""
+
+    inbound_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class TryLater:
+    """A passing fault of ours: nothing is kept, the sender must try again (451, exit 75). `reason` is for our log only."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """This mail is not for us: enhanced status and sentence for the sender (`5.1.1`, `5.3.4`); nothing is kept."""
+
+    status: str
+    reason: str
+
+
+Answer = Stored | TryLater | Refused
