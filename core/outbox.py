@@ -204,3 +204,20 @@ class OutboxMessage:
     lease_until: datetime | None = None
     lease_by: str = ""
     attachment_count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A draft made ready to leave: the exact bytes (CRLF), the envelope sender ('' = null) and what people see of it.
+
+    `note` is a sentence for the operator when an administrator's template could not be used and the shipped one was taken.
+    """
+
+    bytes: bytes
+    envelope_from: str
+    message_id: str
+    subject: str
+    text: str
+    html: str = ""
+    attachment_count: int = 0
+    note: str = ""

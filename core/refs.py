@@ -25,3 +25,8 @@ def is_reference(text: str) -> bool:
 def references_in_subject(subject: str) -> tuple[str, ...]:
     """References in square brackets, upper-cased, first to last, each once."""
     return tuple(dict.fromkeys(found.upper() for found in _IN_SUBJECT.findall(subject[:2000])))
+
+
+def without_references(subject: str) -> str:
+    """A subject (at most 2,000 characters of it) without the references in square brackets, blanks put right."""
+    return " ".join(_IN_SUBJECT.sub(" ", subject[:2000]).split())

@@ -225,6 +225,8 @@ class Setup:
     processes: tuple[Process, ...] = ()
     old_processes: tuple[Process, ...] = ()
     """Earlier versions that items still refer to."""
+    old_retry_templates: tuple[RetryTemplate, ...] = ()
+    """Earlier versions that outgoing mails still refer to."""
     routes: tuple[Route, ...] = ()
     blocked_addresses: tuple[BlockedAddress, ...] = ()
     mail_templates: tuple[MailTemplate, ...] = ()
@@ -254,6 +256,11 @@ class Setup:
     def process_by_id(self) -> dict[str, Process]:
         """Every version, current and old, by id."""
         return {process.id: process for process in (*self.old_processes, *self.processes)}
+
+    @cached_property
+    def retry_template_by_id(self) -> dict[str, RetryTemplate]:
+        """Every version, current and old, by id."""
+        return {template.id: template for template in (*self.old_retry_templates, *self.retry_templates)}
 
     @cached_property
     def user_of(self) -> dict[str, User]:

@@ -14,6 +14,7 @@ class Clocks:
     """Every clock of one item. Durations are 24-hour days and parts of them; moments are aware UTC.
 
     `after_mail` is the outbox message that must be sent before the no-answer limit or the feedback window begins to run ('' = none).
+    `not_before` puts off what would close the item: a mail received in time may still be unread (decisions.md 1).
     `stopped_by` names what nobody has seen yet (held, quarantined, bounced, doubtful mail); while it is not empty the
     no-answer limit and the feedback window stand still since `stopped_at`.
     """
@@ -24,6 +25,7 @@ class Clocks:
     close_if_no_answer: bool = False
     feedback_window: timedelta | None = None
     feedback_until: datetime | None = None
+    not_before: datetime | None = None
     after_mail: str = ""
     stopped_by: tuple[str, ...] = ()
     stopped_at: datetime | None = None
@@ -31,8 +33,11 @@ class Clocks:
     @property
     def alarm_at(self) -> datetime | None:
         """The earliest moment at which time has something to say, or None."""
-        running = () if self.stopped_by else (self.answer_due, self.feedback_until)
+        running = () if self.stopped_by else (self._put_off(self.answer_due), self._put_off(self.feedback_until))
         return min((moment for moment in (self.wait_until, *running) if moment is not None), default=None)
+
+    def _put_off(self, moment: datetime | None) -> datetime | None:
+        return moment if moment is None or self.not_before is None else max(moment, self.not_before)
 
     def stop(self, cause: str, now: datetime) -> Clocks:
         """The countdowns stand still because of `cause` (an inbound message id)."""
@@ -61,6 +66,7 @@ class Clocks:
         return replace(
             self,
             after_mail="",
+            not_before=None,
             answer_due=now + self.answer_within if self.answer_within is not None else None,
             feedback_until=now + self.feedback_window if self.feedback_window is not None else None,
             stopped_at=now if self.stopped_by else None,

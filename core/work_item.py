@@ -13,13 +13,15 @@ from core.wait import Clocks
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """Who resolved an item, when, how and with which mail or note; kept through a reopening (A-ST-16)."""
+    """Who resolved an item, when, how and with which mail or note; kept through a reopening, also by the next one in `earlier` (A-ST-16)."""
 
     by: str
     at: datetime
     method: ResolutionMethod
     outbox_id: str = ""
     note_seq: int | None = None
+    earlier: tuple[Resolution, ...] = ()
+    """The resolutions before this one, oldest first; each with no earlier ones of its own."""
 
 
 @dataclass(frozen=True, slots=True)

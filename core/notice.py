@@ -1,0 +1,32 @@
+"""Telling the author that a mail did not arrive: an automatic mail from a template; whether it failed is `core/on_result.py`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from core.mail import Address
+from core.outbox import Draft, OutboxMessage, Purpose, Recipient
+from core.setup import Setup
+
+
+def notice(message: OutboxMessage, failures: str, setup: Setup, draft_id: str, now: datetime) -> Draft | None:
+    """The notice for the author of a person's mail (decisions.md 15), or None where the author is no active user, or an address of ours.
+
+    `failures` says who did not get the mail and why.
+    """
+    author = setup.user_of.get(message.author)
+    connector = setup.connector_named.get(message.connector)
+    if author is None or connector is None or setup.is_ours(author.email):
+        return None
+    return Draft(
+        id=draft_id,
+        item_id=message.item_id or "",
+        purpose=Purpose.SEND_FAILED,
+        connector=message.connector,
+        from_=Address(connector.address, setup.name),
+        recipients=(Recipient(Address(author.email, author.name)),),
+        due_at=now,
+        in_reply_to=message.message_id,
+        language=author.language or setup.language,
+        facts={"subject": message.subject, "failures": failures[:4000]},
+    )

@@ -1,0 +1,279 @@
+"""What a person does to an item: one function for each verb, pure, from item and facts to a Decision; mails are `core/writing.py`, resolving `core/resolving.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+from core.assignment import hand_over, holder, place_people
+from core.conversation import Conversation
+from core.decision import Decision, Entry, EntryKind
+from core.deeds import Ask, check_asked
+from core.mail import address_key
+from core.refusal import Refused
+from core.resolving import resolve, resolve_again
+from core.scene import Scene, person_moves, placed, placed_quietly
+from core.status import Event, ResolutionMethod, Status, WaitType
+from core.timeline import change_entries
+from core.wait import Clocks
+from core.wording import clean_line, clean_text
+from core.work_item import Moved, WorkItem, possible
+from core.writing import future
+
+Deed = Callable[[WorkItem, Ask, Scene, Conversation], Decision]
+
+LONGEST_WAIT = timedelta(days=3650)
+
+
+def act(item: WorkItem, verb: str, ask: Ask, scene: Scene, talk: Conversation) -> Decision:
+    """What `verb` does to `item`. Raises Refused and IllegalTransition, each with a sentence for the person."""
+    check_asked(verb, ask)
+    decision = DEEDS[verb](item, replace(ask, note=clean_text(ask.note)), scene, talk)
+    note = clean_text(ask.note)
+    if not note or verb in ("note", "resolve"):
+        return decision
+    return replace(decision, entries=(*decision.entries, _note_line(item, note, scene)))
+
+
+# ---------------------------------------------------------------- handing in and handing on
+
+
+def _submit(item: WorkItem, ask: Ask, scene: Scene, talk: Conversation) -> Decision:
+    """A-ST-07, A-TK-02…04: with all it needs, a draft goes to To Do, a ticket into its queue, a case to the person who starts it."""
+    moved = person_moves(item, Event.SUBMIT, scene)
+    missing = lacking(item, scene, talk)
+    if missing:
+        raise Refused(f"{item.ref} cannot be submitted yet. Missing: {', '.join(missing)}.")
+    nobody = replace(moved, item=replace(moved.item, assignee="", owner=scene.by if item.kind == "case" else ""))
+    after, entries = placed(item, nobody, scene, event=Event.SUBMIT)
+    told = (Entry(item.id, scene.now, EntryKind.DESCRIPTION, by=scene.by, text=item.description),) if item.description else ()
+    return Decision(items=(after,), entries=(*told, *entries))
+
+
+def lacking(item: WorkItem, scene: Scene, talk: Conversation) -> tuple[str, ...]:
+    """What a draft still needs before it may be submitted, in words: a ticket per A-TK-02, a case its short description (A-CS-03)."""
+    process = scene.process(item)
+    needs = [("a title", bool(item.title))]
+    if item.kind == "ticket":
+        needs += [
+            ("a description", bool(item.description)),
+            ("a category", bool(item.category) or process is None or not process.categories),
+            ("a primary contact", bool(talk.tagged("primary"))),
+            ("a requester", bool(talk.tagged("requester"))),
+        ]
+    return tuple(words for words, there in needs if not there)
+
+
+def _take(item: WorkItem, ask: Ask, scene: Scene, talk: Conversation) -> Decision:
+    return _in_hands(item, Event.TAKE, scene.by, scene)
+
+
+def _release(item: WorkItem, ask: Ask, scene: Scene, talk: Conversation) -> Decision:
+    return _in_hands(item, Event.RELEASE, "", scene)
+
+
+def _assign(item: WorkItem, ask: Ask, scene: Scene, talk: Conversation) -> Decision:
+    """A-ST-11: whoever gets it finds it in To Do."""
+    to = address_key(ask.to)
+    if not to:
+        raise Refused("Say who gets the item: --to EMAIL.")
+    if to not in scene.setup.user_of:
+        raise Refused(f"There is no active user “{clean_line(ask.to)}”.")
+    return _in_hands(item, Event.ASSIGN, to, scene)
+
+
+def _in_hands(item: WorkItem, event: Event, person: str, scene: Scene) -> Decision:
+    moved = person_moves(item, event, scene)
+    after = hand_over(moved.item, person, people=scene.setup.user_of)
+    done = replace(moved, item=after)
+    return Decision(items=(after,), entries=change_entries(item, done, scene.now, scene.by, event=event))
+
+
+def _start(item: WorkItem, ask: Ask, scene: Scene, talk: Conversation) -> Decision:
+    """A-ST-10. Whoever starts what nobody is assigned to is assigned; a case stays with its owner."""
+    moved = person_moves(item, Event.START, scene)
+    has = item.assignee or (item.owner if item.kind == "case" else "") or scene.by
+    return _done(item, replace(moved, item=replace(moved.item, assignee=has, owner="")), scene, Event.START)
+
+
+def _stop(item: WorkItem, ask: Ask, scene: Scene, talk: Conversation) -> Decision:
+    """A-ST-12: a mistaken start is taken back; whoever had the item keeps it."""
+    return _done(item, person_moves(item, Event.STOP, scene), scene, Event.STOP)
+
+
+# ---------------------------------------------------------------- waiting
+
+
+def _wait(item: WorkItem, ask: Ask, scene: Scene, talk: Conversation) -> Decision:
+    """A-ST-14: the wait type is said, or follows from what is given: a date, or a number of days."""
+    wanted = ask.wait_type or (WaitType.UNTIL if ask.until else WaitType.MORE_INFORMATION if ask.days is not None else None)
+    deed = _WAITS.get(wanted) if wanted is not None else None
+    if deed is None:
+        raise Refused("Say what to wait for: --days N (for more information), --until TIME, or --type more_information, until or pause.")
+    if wanted is not WaitType.UNTIL and ask.until is not None:
+        raise Refused("A date goes with the wait type “until” only.")
+    if wanted is not WaitType.MORE_INFORMATION and (ask.days is not None or ask.close_if_no_answer):
+        raise Refused("Days and closing without an answer go with the wait type “more_information” only.")
+    return deed(item, ask, scene, talk)
+
+
+def _wait_information(item: WorkItem, ask: Ask, scene: Scene, talk: Conversation) -> Decision:
+    """A-TK-10…12, A-CS-12: the days run from when the mail just written has left (decisions.md 1); a case waits without a limit."""
+    moved = person_moves(item, Event.WAIT_INFORMATION, scene)
+    if item.kind != "ticket":
+        if ask.days is not None or ask.close_if_no_answer:
+            raise Refused("A number of days is for tickets only; a case waits until the answer comes.")
+        return _waiting(item, moved, moved.item.clocks.cleared(), scene, Event.WAIT_INFORMATION, {})
+    if ask.days is None:
+        raise Refused("Say how many days to wait for the answer: --days N.")
+    within = _days(ask.days)
+    clocks = replace(moved.item.clocks.cleared(), answer_within=within, close_if_no_answer=ask.close_if_no_answer, after_mail=talk.unsent_mail())
+    clocks = clocks if clocks.after_mail else clocks.begin(scene.now)
+    return _waiting(item, moved, clocks, scene, Event.WAIT_INFORMATION, {"days": ask.days, "close_if_no_answer": ask.close_if_no_answer})
+
+
+def _days(days: float) -> timedelta:
+    """24-hour days and parts of them (decisions.md 6)."""
+    if not 0 < days <= LONGEST_WAIT / timedelta(days=1):
+        raise Refused(f"The number of days to wait is more than 0 and at most {LONGEST_WAIT.days}.")
+    return max(timedelta(days=days), timedelta(microseconds=1))
+
+
+def _wait_until(item: WorkItem, ask: Ask, scene: Scene, talk: Conversation) -> Decision:
+    """A-TK-13, A-CS-13."""
+    moved = person_moves(item, Event.WAIT_UNTIL, scene)
+    if ask.until is None:
+        raise Refused("Say until when to wait: --until TIME.")
+    until = future(ask.until, scene.now, "An item can only wait until a time to come")
+    if until - scene.now > LONGEST_WAIT:
+        raise Refused(f"An item can wait at most {LONGEST_WAIT.days} days.")
+    return _waiting(item, moved, replace(moved.item.clocks.cleared(), wait_until=until), scene, Event.WAIT_UNTIL, {"until": until.isoformat()})
+
+
+def _pause(item: WorkItem, ask: Ask, scene: Scene, talk: Conversation) -> Decision:
+    """A-CS-14: no clock runs, nothing but a person ends it."""
+    moved = person_moves(item, Event.WAIT_PAUSE, scene)
+    return _waiting(item, moved, moved.item.clocks.cleared(), scene, Event.WAIT_PAUSE, {})
+
+
+def _waiting(item: WorkItem, moved: Moved, clocks: Clocks, scene: Scene, event: Event, said: dict[str, object]) -> Decision:
+    """A wait that is changed is told again, even where the wait type stays."""
+    after = place_people(replace(moved.item, clocks=clocks), people=scene.setup.user_of, by=scene.by)
+    return Decision(items=(after,), entries=change_entries(item, replace(moved, item=after), scene.now, scene.by, event=event, facts=said, always=True))
+
+
+_WAITS: dict[WaitType, Deed] = {WaitType.MORE_INFORMATION: _wait_information, WaitType.UNTIL: _wait_until, WaitType.PAUSE: _pause}
+
+
+def _resume(item: WorkItem, ask: Ask, scene: Scene, talk: Conversation) -> Decision:
+    """A-TK-14, A-CS-15: back to To Do and to whoever had it."""
+    return _done(item, person_moves(item, Event.RESUME, scene), scene, Event.RESUME)
+
+
+# ---------------------------------------------------------------- ending
+
+
+def _resolve(item: WorkItem, ask: Ask, scene: Scene, talk: Conversation) -> Decision:
+    return resolve(item, scene, talk, method=ask.method, note=ask.note)
+
+
+def _resolve_again(item: WorkItem, ask: Ask, scene: Scene, talk: Conversation) -> Decision:
+    return resolve_again(item, scene, talk)
+
+
+def _reopen(item: WorkItem, ask: Ask, scene: Scene, talk: Conversation) -> Decision:
+    """A-TK-22, A-CS-22: by hand, while the window is open; the resolution is kept (A-ST-16)."""
+    moved = person_moves(item, Event.REOPEN, scene)
+    return _done(item, replace(moved, item=replace(moved.item, resolution_method=None)), scene, Event.REOPEN)
+
+
+def _cancel(item: WorkItem, ask: Ask, scene: Scene, talk: Conversation) -> Decision:
+    """A-CS-24: a case is closed at once."""
+    moved = person_moves(item, Event.CANCEL, scene)
+    return _done(item, replace(moved, item=replace(moved.item, resolution_method=ResolutionMethod.CANCELLED)), scene, Event.CANCEL)
+
+
+def _done(item: WorkItem, moved: Moved, scene: Scene, event: Event) -> Decision:
+    after, entries = placed(item, moved, scene, event=event)
+    return Decision(items=(after,), entries=entries)
+
+
+# ---------------------------------------------------------------- words and marks
+
+
+def _note(item: WorkItem, ask: Ask, scene: Scene, talk: Conversation) -> Decision:
+    """A note takes nothing and moves nothing (decisions.md 10)."""
+    if not ask.note:
+        raise Refused("The note is empty.")
+    return Decision(items=(scene.touched(item),), entries=(_note_line(item, ask.note, scene),))
+
+
+def _edit(item: WorkItem, ask: Ask, scene: Scene, talk: Conversation) -> Decision:
+    """A-ST-09: editing a To Do item that nobody has takes it; what a colleague has, waits or is resolved is edited where it stands."""
+    changed = _changed(item, ask, scene)
+    if Event.UPDATE not in possible(item) or holder(item) not in ("", scene.by):
+        after, entries = placed_quietly(item, scene.touched(changed), scene)
+    else:
+        moved = person_moves(changed, Event.UPDATE, scene)
+        after, entries = placed(item, replace(moved, item=replace(moved.item, assignee=scene.by, owner="")), scene, event=Event.UPDATE)
+    names = [name for name in ("title", "description", "category") if getattr(changed, name) != getattr(item, name)]
+    line = Entry(item.id, scene.now, EntryKind.DESCRIPTION, by=scene.by, text=f"Changed: {', '.join(names)}.", facts={name: getattr(changed, name) for name in names})
+    return Decision(items=(after,), entries=(*entries, line) if names else entries)
+
+
+def _changed(item: WorkItem, ask: Ask, scene: Scene) -> WorkItem:
+    if item.status is Status.CLOSED:
+        raise Refused(f"{item.ref} is closed and cannot be changed any more.")
+    title, description = clean_line(ask.title) or item.title, clean_text(ask.description) or item.description
+    return replace(item, title=title, description=description, category=valid_category(ask.category, item, scene) or item.category)
+
+
+def valid_category(category: str, item: WorkItem, scene: Scene) -> str:
+    """The category as the process of the item names it, '' for none. Raises Refused naming those there are."""
+    wanted = clean_line(category)
+    process = scene.process(item)
+    if not wanted or process is None:
+        return ""
+    found = next((one for one in process.categories if one.casefold() == wanted.casefold()), None)
+    if found is None:
+        raise Refused(f"“{wanted}” is not a category of “{process.name}”. Possible: {', '.join(process.categories) or 'none'}.")
+    return found
+
+
+def _mark_read(item: WorkItem, ask: Ask, scene: Scene, talk: Conversation) -> Decision:
+    """A-CX-24, A-NI-01."""
+    after, entries = placed_quietly(item, replace(scene.touched(item), new_information=False, attention=""), scene)
+    return Decision(items=(after,), entries=entries)
+
+
+def _mark_new(item: WorkItem, ask: Ask, scene: Scene, talk: Conversation) -> Decision:
+    """A-CX-24, A-NI-01."""
+    after, entries = placed_quietly(item, replace(scene.touched(item), new_information=True), scene)
+    return Decision(items=(after,), entries=entries)
+
+
+def _note_line(item: WorkItem, note: str, scene: Scene) -> Entry:
+    return Entry(item.id, scene.now, EntryKind.NOTE, by=scene.by, text=note)
+
+
+DEEDS: dict[str, Deed] = {
+    "submit": _submit,
+    "take": _take,
+    "release": _release,
+    "assign": _assign,
+    "start": _start,
+    "stop": _stop,
+    "wait": _wait,
+    "pause": _pause,
+    "resume": _resume,
+    "resolve": _resolve,
+    "resolve-again": _resolve_again,
+    "reopen": _reopen,
+    "cancel": _cancel,
+    "note": _note,
+    "edit": _edit,
+    "mark-read": _mark_read,
+    "mark-new": _mark_new,
+}
+"""Verb → what it does. Verbs that other kinds of change bring (split, merge, convert…) are not here."""

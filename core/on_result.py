@@ -1,0 +1,197 @@
+"""A delivery answers: what that means for the item, its clocks and its timeline, and for the author; the message itself is `core/settling.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from core.assignment import place_people
+from core.decision import Decision, Entry, EntryKind, OutboxChange, Suppression
+from core.delivery import Delivery, Stage
+from core.mail import FailedRecipient, Report, address_key
+from core.outbox import OutboxEvent, OutboxMessage, OutboxState, Outcome, Purpose, Recipient
+from core.resolving import resolved_when_sent
+from core.settling import Rules, Settlement, may_repeat, settle, settled_as, still_to_try, with_outcomes
+from core.status import TABLES, Event, Status
+from core.timeline import change_entries
+from core.work_item import WorkItem, move
+
+SUPPRESSED_FOR = timedelta(days=60)
+"""How long a dead address gets no automatic mail (decisions.md 3)."""
+
+DIED_MARKED = "The sender stopped just when the mail was being handed over, so it is not known whether it arrived."
+DIED_UNMARKED = "The sender stopped before the mail was handed over."
+
+NOT_ARRIVED = frozenset({Outcome.PERMANENT, Outcome.BOUNCED, Outcome.TEMPORARY, Outcome.PENDING})
+"""With these outcomes a recipient has not got the mail when all tries are over."""
+
+TELLS = frozenset({OutboxState.SENT, OutboxState.FAILED, OutboxState.UNKNOWN})
+"""The ends of an attempt that the timeline shows; what will be tried again stands in the Outbox only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What one attempt changes: the outbox row by its settlement, the item by the decision. `failures`: what the author of a person's mail
+    is to be told, '' if nothing."""
+
+    settlement: Settlement
+    decision: Decision = field(default_factory=Decision)
+    failures: str = ""
+
+
+def result(message: OutboxMessage, delivery: Delivery, rules: Rules, item: WorkItem | None, now: datetime) -> Result:
+    """What an answered attempt means. `message` is as it was claimed (state *sending*), `item` as it is now, or None."""
+    settlement, ended = settle(message, delivery, rules, now)
+    return _told(ended, settlement, rules, item, now)
+
+
+def died(message: OutboxMessage, rules: Rules, item: WorkItem | None, now: datetime) -> Result:
+    """What it means that the sender of a claimed message is gone: unmarked, it is sent again at once; marked, its outcome is unknown."""
+    if message.marked:
+        lost = Delivery(Stage.DOT, DIED_MARKED, {one.address.key: (Outcome.UNKNOWN, DIED_MARKED) for one in still_to_try(message)})
+        event = OutboxEvent.REPEAT if may_repeat(message, rules) else OutboxEvent.LEASE_OVER_MARKED
+    else:
+        lost, event = Delivery(Stage.BODY, DIED_UNMARKED), OutboxEvent.LEASE_OVER
+    recipients = with_outcomes(message.recipients, lost.recipients)
+    settlement, ended = settled_as(event, message, lost, recipients, rules, now)
+    return _told(ended, settlement, rules, item, now)
+
+
+def bounce(message: OutboxMessage, report: Report, item: WorkItem | None, now: datetime, *, people: Container[str] | None = None) -> Decision:
+    """What a delivery report about a mail of ours means (decisions.md 3): its recipients are marked with the server's words, the item of a
+    person's mail goes to To Do, dead addresses are suppressed. A report that only speaks of a delay is written down and changes nothing.
+
+    The message must be one the table lets bounce; applying the change raises IllegalTransition otherwise.
+    """
+    failed = tuple(one for one in report.recipients if one.action.lower() == "failed")
+    if not failed:
+        return Decision(entries=_delay_entries(message, report, item, now))
+    outcomes = {one.address.key: (Outcome.BOUNCED, words) for one, words in _matched(message, failed)}
+    words = next((words for _, words in outcomes.values()), "") or _said(failed[0])
+    ended = replace(message, state=OutboxState.BOUNCED, recipients=with_outcomes(message.recipients, outcomes))
+    changed = OutboxChange(message.id, OutboxEvent.BOUNCE, reason=words, recipients={key: (str(outcome), said) for key, (outcome, said) in outcomes.items()})
+    decision = Decision(outbox=(changed,), suppressions=tuple(_suppressions(failed, now)))
+    return decision if item is None else decision + _failed(ended, Rules(people=people), item, now)
+
+
+# ---------------------------------------------------------------- the item
+
+
+def _told(ended: OutboxMessage, settlement: Settlement, rules: Rules, item: WorkItem | None, now: datetime) -> Result:
+    if settlement.state not in TELLS:
+        return Result(settlement)
+    missing = _failures(ended)
+    if settlement.state is OutboxState.SENT and not missing:
+        return Result(settlement, _sent(ended, rules, item, now) if item is not None else Decision())
+    if settlement.state is OutboxState.UNKNOWN:
+        return Result(settlement, _unknown(ended, rules, item, now) if item is not None else Decision())
+    failures = missing if ended.purpose is Purpose.PERSON else ""
+    return Result(settlement, _failed(ended, rules, item, now) if item is not None else Decision(), failures)
+
+
+def _sent(ended: OutboxMessage, rules: Rules, item: WorkItem, now: datetime) -> Decision:
+    """The mail has left: clocks that waited for it begin (decisions.md 1), a scheduled Send & Resolve resolves (decisions.md 15)."""
+    line = _line(ended, now, f"Sent to {_names(ended.recipients)}.")
+    if ended.resolves and ended.scheduled and item.is_open:
+        done = resolved_when_sent(item, by=ended.author, outbox_id=ended.id, window=rules.feedback_window, now=now, people=rules.people)
+        if done is not None:
+            return Decision(items=(done[0],), entries=(line, *done[1]))
+        words = f"The mail was sent, but the item could not be resolved with it: it is {item.place}."
+        after = place_people(replace(item, attention=words, updated_at=now), people=rules.people)
+        return Decision(items=(after,), entries=(replace(line, facts={**line.facts, "attention": words}),))
+    if item.clocks.after_mail != ended.id:
+        return Decision(entries=(line,))
+    begun = replace(item, clocks=item.clocks.begin(now), before=None)
+    if item.status is Status.RESOLVED and item.clocks.feedback_window == timedelta(0) and not item.clocks.stopped_by:
+        return Decision(entries=(line,)) + _closed(begun, rules, now)
+    return Decision(items=(begun,), entries=(line,))
+
+
+def _closed(item: WorkItem, rules: Rules, now: datetime) -> Decision:
+    """Resolved without a feedback window: the end came with the mail (decisions.md 5)."""
+    moved = move(item, Event.FEEDBACK_OVER, now, "")
+    after = place_people(replace(moved.item, clocks=moved.item.clocks.cleared()), people=rules.people)
+    return Decision(items=(after,), entries=change_entries(item, replace(moved, item=after), now, "", event=Event.FEEDBACK_OVER))
+
+
+def _unknown(ended: OutboxMessage, rules: Rules, item: WorkItem, now: datetime) -> Decision:
+    """Nobody knows: a person looks. No clock begins, nothing moves; of automatic mail only the line is written."""
+    who = _names([one for one in ended.recipients if one.outcome is Outcome.UNKNOWN])
+    words = f"It is not known whether the mail to {who} arrived. Send it again, or mark it as sent, in the Outbox."
+    line = _line(ended, now, words)
+    if ended.purpose is not Purpose.PERSON:
+        return Decision(entries=(line,))
+    after = place_people(replace(item, attention=words, updated_at=now), people=rules.people)
+    return Decision(items=(after,), entries=(line,))
+
+
+def _failed(ended: OutboxMessage, rules: Rules, item: WorkItem, now: datetime) -> Decision:
+    """Somebody did not get the mail. A person's: back to To Do with the countdown off and a mark (decisions.md 3 and 15); automatic: the line only."""
+    reached = any(one.outcome is Outcome.ACCEPTED for one in ended.recipients)
+    words = f"{'The mail did not reach everybody' if reached else 'The mail could not be delivered'}. {_failures(ended)}"
+    line = _line(ended, now, words)
+    if ended.purpose is not Purpose.PERSON:
+        return Decision(entries=(line,))
+    cell = TABLES[item.kind].get(item.place, {}).get(Event.DELIVERY_FAILED)
+    if cell is None:  # a closed item stays closed; the mark shows it in the inbox
+        after = place_people(replace(item, attention=words, updated_at=now), people=rules.people)
+        return Decision(items=(after,), entries=(line,))
+    moved = move(item, Event.DELIVERY_FAILED, now, "")
+    method = item.resolution_method if not moved.changed else None
+    marked = replace(moved.item, reason=cell.reason, attention=words, clocks=item.clocks.cleared(), before=None, resolution_method=method, updated_at=now)
+    after = place_people(marked, people=rules.people)
+    entries = change_entries(item, replace(moved, item=after), now, "", event=Event.DELIVERY_FAILED)
+    return Decision(items=(after,), entries=(line, *entries))
+
+
+# ---------------------------------------------------------------- words
+
+
+def _line(ended: OutboxMessage, now: datetime, text: str) -> Entry:
+    """The timeline's line about a delivery, with what each recipient's server said."""
+    facts: dict[str, object] = {
+        "state": str(ended.state),
+        "subject": ended.subject,
+        "recipients": [{"address": one.address.address, "outcome": str(one.outcome), "words": one.words} for one in ended.recipients],
+    }
+    return Entry(ended.item_id or "", now, EntryKind.DELIVERY, text=text, system=ended.system_generated, facts=facts, outbox_id=ended.id)
+
+
+def _failures(ended: OutboxMessage) -> str:
+    """Who did not get the mail and what their servers said, a sentence for each; '' if everybody did."""
+    missing = (one for one in ended.recipients if one.outcome in NOT_ARRIVED)
+    return "\n".join(f"{one.address.address}: {one.words or 'no answer'}" for one in missing)
+
+
+def _names(recipients: Sequence[Recipient]) -> str:
+    return ", ".join(one.address.address for one in recipients) or "nobody"
+
+
+# ---------------------------------------------------------------- reports
+
+
+def _matched(message: OutboxMessage, failed: Sequence[FailedRecipient]) -> list[tuple[Recipient, str]]:
+    """Our recipients that a report speaks of, with its words. One that names nobody of ours (a forward) means our only recipient, if there is one."""
+    by_key = {one.address.key: one for one in message.recipients}
+    found = [(by_key[address_key(one.address)], _said(one)) for one in failed if address_key(one.address) in by_key]
+    if not found and len(message.recipients) == 1:
+        return [(message.recipients[0], _said(failed[0]))]
+    return found
+
+
+def _said(one: FailedRecipient) -> str:
+    return " ".join(part for part in (one.status, one.words) if part) or "returned without a reason"
+
+
+def _suppressions(failed: Sequence[FailedRecipient], now: datetime) -> list[Suppression]:
+    """Addresses that are gone for good (RFC 3463 class 5)."""
+    return [Suppression(address_key(one.address), now + SUPPRESSED_FOR, f"Returned: {_said(one)}") for one in failed if one.status.startswith("5.") and one.address]
+
+
+def _delay_entries(message: OutboxMessage, report: Report, item: WorkItem | None, now: datetime) -> tuple[Entry, ...]:
+    """A server that goes on trying says so; shown for a person's mail."""
+    if item is None or message.purpose is not Purpose.PERSON or not report.recipients:
+        return ()
+    said = "; ".join(f"{one.address}: {one.action} {_said(one)}" for one in report.recipients[:20])
+    return (_line(message, now, f"A server reports about this mail: {said}"),)

@@ -1,0 +1,113 @@
+"""What a person or a delivery report does to an outgoing message, as a new value; what an attempt does is `core/on_result.py`.
+
+Undo, edit and cancel come too late once the message is claimed: that is an answer, not an error (E-28).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from core.outbox import OUTBOX, OutboxEvent, OutboxMessage, OutboxState, Outcome, Recipient
+from core.retry import by_hand
+from core.transitions import IllegalTransition, step
+
+TOO_LATE = {
+    OutboxState.SENDING: "Too late: the mail is being sent at this moment.",
+    OutboxState.SENT: "Too late: the mail has been sent.",
+    OutboxState.CANCELLED: "The mail was cancelled; nothing more can be done with it.",
+    OutboxState.HELD: "The mail is held; release it first.",
+    OutboxState.PENDING_RETRY: "Too late: the mail has been tried already, so it can only be sent again, held or cancelled.",
+    OutboxState.FAILED: "The mail has failed; it can be tried again or cancelled.",
+    OutboxState.UNKNOWN: "It is not known whether the mail arrived; it can be tried again, cancelled, or marked as sent.",
+    OutboxState.BOUNCED: "The mail came back; it can be tried again or cancelled.",
+    OutboxState.QUEUED: "The mail has not been sent yet; it can be sent now, edited, held or cancelled.",
+}
+"""What a person is told who asks for what the table forbids, by the state the message is in."""
+
+CHANGED_AFTER_FIRST_TRY = "Too late: the mail has been tried already, and from the first try on it stays as it is."
+
+OPEN_AGAIN = frozenset({Outcome.PERMANENT, Outcome.TEMPORARY, Outcome.UNKNOWN, Outcome.BOUNCED})
+"""Recipients with these outcomes are tried again by a retry; who accepted is never sent to twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """What a person changed in a mail that has not been tried; None = left as it was. `due_at` (aware UTC) reschedules it."""
+
+    subject: str | None = None
+    text: str | None = None
+    html: str | None = None
+    recipients: tuple[Recipient, ...] | None = None
+    due_at: datetime | None = None
+
+
+def next_state(state: OutboxState, event: OutboxEvent) -> OutboxState:
+    """The table's answer. Raises IllegalTransition with a sentence for the person who asked."""
+    try:
+        return step(OUTBOX, state, event)
+    except IllegalTransition:
+        raise IllegalTransition(TOO_LATE[state], state=state, event=event) from None
+
+
+def acted(
+    message: OutboxMessage,
+    event: OutboxEvent,
+    now: datetime,
+    by: str,
+    *,
+    reason: str = "",
+    due_at: datetime | None = None,
+    edit: Edit | None = None,
+    outcomes: Mapping[str, tuple[str, str]] | None = None,
+) -> OutboxMessage:
+    """The message after `event` by `by` ('' = the system). `outcomes`: address key → (outcome, words) that change with it.
+
+    Before the first try a change of time or content leaves it unsealed; it is sealed again, under the same Message-ID, when it is
+    claimed. Raises IllegalTransition: too late, or not possible.
+    """
+    after = replace(message, state=next_state(message.state, event), recipients=_with_outcomes(message.recipients, outcomes or {}))
+    if event is OutboxEvent.EDIT:
+        return _edited(after, edit or Edit(due_at=due_at))
+    if event is OutboxEvent.HOLD:
+        return replace(after, hold_reason=reason or f"held by {by or 'the system'}")
+    if event is OutboxEvent.RELEASE:
+        return _due(replace(after, hold_reason="", content={**after.content, "released_by": by}), max(due_at or message.due_at, now))
+    if event is OutboxEvent.SEND_NOW:
+        return _due(after, min(message.due_at, now))
+    if event is OutboxEvent.RETRY:
+        again = tuple(replace(one, outcome=Outcome.PENDING) if one.outcome in OPEN_AGAIN else one for one in after.recipients)
+        return replace(after, due_at=now, tries_left=by_hand(message.tries_left), recipients=again)
+    if event is OutboxEvent.ACCEPTED:
+        taken = tuple(replace(one, outcome=Outcome.ACCEPTED) if one.outcome is Outcome.UNKNOWN else one for one in after.recipients)
+        return replace(after, sent_at=now, recipients=taken)
+    if event is OutboxEvent.BOUNCE:
+        return replace(after, first_failed_at=message.first_failed_at or now, last_error=reason or message.last_error)
+    return after
+
+
+def _due(message: OutboxMessage, due_at: datetime) -> OutboxMessage:
+    """The message due at another time; its Date changes with it until the first try."""
+    untouched = due_at == message.due_at or message.attempts > 0
+    return replace(message, due_at=due_at, sealed=message.sealed if untouched else False)
+
+
+def _edited(message: OutboxMessage, edit: Edit) -> OutboxMessage:
+    if message.attempts:
+        raise IllegalTransition(CHANGED_AFTER_FIRST_TRY, state=message.state, event=OutboxEvent.EDIT)
+    words = {name: value for name, value in (("subject", edit.subject), ("text", edit.text), ("html", edit.html)) if value is not None}
+    return replace(
+        message,
+        content={**message.content, **words},
+        subject=edit.subject if edit.subject is not None else message.subject,
+        recipients=edit.recipients if edit.recipients is not None else message.recipients,
+        due_at=edit.due_at or message.due_at,
+        scheduled=message.scheduled or edit.due_at is not None,
+        sealed=False,
+    )
+
+
+def _with_outcomes(recipients: tuple[Recipient, ...], outcomes: Mapping[str, tuple[str, str]]) -> tuple[Recipient, ...]:
+    changed = (outcomes.get(one.address.key) for one in recipients)
+    return tuple(replace(one, outcome=Outcome(new[0]), words=new[1]) if new else one for one, new in zip(recipients, changed, strict=True))

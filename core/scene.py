@@ -1,0 +1,75 @@
+"""Who acts, under which setup, when: what every deed of a person is told; the deeds themselves are `core/on_person.py`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from core.assignment import place_people
+from core.decision import Entry
+from core.mail import address_key
+from core.setup import Process, Setup, User
+from core.status import Event
+from core.timeline import allocation_entry, change_entries
+from core.work_item import Moved, WorkItem, move
+
+DEFAULT_WINDOW = timedelta(days=5)
+"""The feedback window where the process of an item is no longer known (decisions.md 5)."""
+
+SEEN_BY = frozenset({Event.UPDATE, Event.START, Event.WAIT_INFORMATION, Event.WAIT_UNTIL, Event.WAIT_PAUSE, Event.RESOLVE, Event.RESOLVE_FINAL, Event.CANCEL})
+"""Explicit work on an item: the marks for new information and attention go out (B-CO-11); looking, taking or passing on leaves them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """The person who acts, everything that is configured, and the moment (aware UTC)."""
+
+    user: User
+    setup: Setup
+    now: datetime
+
+    @property
+    def by(self) -> str:
+        """The person's address key, as items and timelines name people."""
+        return address_key(self.user.email)
+
+    def process(self, item: WorkItem) -> Process | None:
+        """The version of the process the item began with, if it is still known."""
+        return self.setup.process_by_id.get(item.process_id)
+
+    def window(self, item: WorkItem) -> timedelta:
+        """How long the item stays resolved before it closes."""
+        process = self.process(item)
+        return process.feedback_window if process is not None else DEFAULT_WINDOW
+
+    def touched(self, item: WorkItem) -> WorkItem:
+        """The item with the mark of who changed it last (A-ST-20)."""
+        return replace(item, updated_at=self.now, updated_by=self.by)
+
+
+def person_moves(item: WorkItem, event: Event, scene: Scene) -> Moved:
+    """The item after a person's event: clocks stop where the status changed, marks go out where the work shows that they were seen.
+
+    People are not placed yet. Raises IllegalTransition.
+    """
+    moved = move(item, event, scene.now, scene.by)
+    after = scene.touched(moved.item)
+    if moved.changed:
+        after = replace(after, clocks=after.clocks.cleared(), before=None)
+    if event in SEEN_BY:
+        after = replace(after, new_information=False, attention="")
+    return replace(moved, item=after)
+
+
+def placed(was: WorkItem, moved: Moved, scene: Scene, *, event: Event | None = None, said: dict[str, object] | None = None) -> tuple[WorkItem, tuple[Entry, ...]]:
+    """The moved item with its people placed, and the lines for its timeline."""
+    item = place_people(moved.item, people=scene.setup.user_of, by=scene.by)
+    done = replace(moved, item=item)
+    return item, change_entries(was, done, scene.now, scene.by, event=event, facts=said)
+
+
+def placed_quietly(was: WorkItem, item: WorkItem, scene: Scene) -> tuple[WorkItem, tuple[Entry, ...]]:
+    """An item whose status stays, with its people placed by its marks, and the line if that moved somebody."""
+    after = place_people(item, people=scene.setup.user_of)
+    line = allocation_entry(was, after, scene.now, scene.by)
+    return after, (line,) if line is not None else ()

@@ -1,0 +1,97 @@
+"""Writes a Decision: items, timelines, people, links, sealed mails and changes of the outbox, all in the transaction of its caller; it decides nothing."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from core.decision import Decision, KnownId
+from core.outbox import Draft
+from core.retry import template_for
+from core.setup import Connector, Setup
+from core.work_item import WorkItem
+from gateway.clock import Clock
+from gateway.keys import Keys
+from gateway.outbound.compose import seal
+from gateway.store import brakes, contacts, items, outboxes
+
+log = logging.getLogger("guichet.apply")
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What was written: the items with their new versions, and the earliest time a new mail is due (None: no mail was queued)."""
+
+    items: tuple[WorkItem, ...] = ()
+    mails: tuple[str, ...] = ()
+    due_at: datetime | None = None
+
+
+class Apply:
+    """Given to every handler. Call it inside a write transaction; it raises StaleItem if an item was saved by somebody else since."""
+
+    def __init__(self, keys: Keys, clock: Clock) -> None:
+        self._keys = keys
+        self._clock = clock
+
+    def __call__(self, connection: Connection, decision: Decision, setup: Setup, now: datetime) -> Applied:
+        """Write everything in the decision at the moment `now` (aware UTC)."""
+        saved = tuple(replace(item, version=items.save(connection, item)) for item in decision.items)
+        self._people(connection, decision, setup, now)
+        items.add_links(connection, decision.links, now)
+        refs = {item.id: item.ref for item in saved}
+        known = [*decision.known_ids]
+        for draft in decision.mails:
+            known += self._queue(connection, draft, refs, setup, now)
+        items.add_known_ids(connection, known, now)
+        items.add_entries(connection, decision.entries)
+        for change in decision.outbox:
+            outboxes.change(connection, change, now)
+        for suppression in decision.suppressions:
+            brakes.suppress(connection, suppression)
+        return Applied(saved, tuple(draft.id for draft in decision.mails), min((draft.due_at for draft in decision.mails if not draft.hold_reason), default=None))
+
+    def _people(self, connection: Connection, decision: Decision, setup: Setup, now: datetime) -> None:
+        """Contacts, participants, and addresses to remember; nobody of ours becomes a participant (decisions.md)."""
+        outsiders = [one for one in decision.contacts if not setup.is_ours(one.address)]
+        items.add_contacts(connection, outsiders)
+        contacts.remember(connection, outsiders, lambda domain: _company(setup, domain), self._clock.new_id, now)
+        contacts.add_addresses(connection, decision.remember_addresses)
+        pairs = [*decision.participants]
+        pairs += [(draft.item_id, one.address.key) for draft in decision.mails if draft.item_id and not draft.system_generated for one in draft.recipients]
+        items.add_participants(connection, [(item_id, key) for item_id, key in pairs if not setup.is_ours(key)])
+
+    def _queue(self, connection: Connection, draft: Draft, refs: dict[str, str], setup: Setup, now: datetime) -> Sequence[KnownId]:
+        """Seal one draft and put it into the outbox; where its Message-ID points."""
+        if draft.item_id and draft.item_id not in refs:
+            refs |= {found.id: found.ref for found in items.load(connection, (draft.item_id,)).values()}
+        connector = sending_connector(setup, draft.connector)
+        draft = replace(draft, connector=connector.name)
+        ref = refs.get(draft.item_id, "")
+        sealed = seal(draft, connector, setup, self._keys, ref=ref)
+        if sealed.note:
+            log.warning("template_broken", extra={"note": sealed.note})
+        outboxes.insert(connection, draft, sealed, now=now, ref=ref, template=template_for(setup, connector))
+        return (KnownId(sealed.message_id, draft.item_id, "out", draft.id),) if draft.item_id else ()
+
+
+def sending_connector(setup: Setup, name: str) -> Connector:
+    """The connector a mail leaves by: the one named if it sends, else the default one (C-GW-02).
+
+    Raises LookupError with a sentence if there is none that sends; the desk file is refused before that can happen.
+    """
+    for candidate in (setup.connector_named.get(name), setup.connector_named.get(setup.default_connector)):
+        if candidate is not None and candidate.sends:
+            return candidate
+    raise LookupError(f"No connector can send: “{name}” does not, and there is no default connector that does.")
+
+
+def _company(setup: Setup, domain: str) -> str:
+    company = setup.company(domain)
+    return company.name if company is not None else ""
+
+

@@ -1,0 +1,148 @@
+"""Time passes: one plain function of the moment it is told, which rings the alarms of items and wakes whoever sleeps over rows that are due.
+
+What time does to an item is `core/on_time.py`. Ticks may be late, doubled or run by two processes at once: each alarm is decided anew
+from the item as it is, in its own transaction.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from core.on_time import alarm, due_alarm, received_before
+from gateway.store import due, items
+from gateway.store.engine import Database, is_passing_fault
+from gateway.store.items import StaleItem
+from gateway.store.outbox_claims import any_due
+from gateway.store.setups import Setups
+
+if TYPE_CHECKING:
+    from gateway.apply import Apply
+
+LEASE = "scheduler"
+LEASE_LENGTH = timedelta(seconds=15)
+MOST_ALARMS = 200
+"""Alarms rung in one tick; the rest has its turn in the next one."""
+MOST_WOKEN = 64
+GRACE = timedelta(seconds=5)
+"""How long a stored mail may wait for the worker it was announced to before it is announced again."""
+SWEEP_EVERY = timedelta(seconds=2)
+PUT_ASIDE = timedelta(minutes=5)
+"""How long an item whose alarm failed by a fault of ours is left alone, so that it does not hold up the others."""
+
+log = logging.getLogger("guichet.scheduler")
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """What one tick did. `leader` False: another process has the lead, nothing was done."""
+
+    leader: bool = True
+    alarms: int = 0
+    failed: int = 0
+    woken: int = 0
+    recovered: int = 0
+    mail_due: bool = False
+
+
+class Scheduler:
+    """The clock of an installation. `holder` names this process in the lease; the callbacks may be lost without harm (law 5).
+
+    `recover` puts right what dead senders left in the outbox and returns how many messages that were.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        setups: Setups,
+        apply: Apply,
+        *,
+        holder: str,
+        wake_inbound: Callable[[Sequence[str]], None] = lambda ids: None,
+        wake_outbox: Callable[[], None] = lambda: None,
+        recover: Callable[[datetime], int] = lambda now: 0,
+    ) -> None:
+        self._database = database
+        self._setups = setups
+        self._apply = apply
+        self._holder = holder
+        self._wake_inbound = wake_inbound
+        self._wake_outbox = wake_outbox
+        self._recover = recover
+        self._leads_until: datetime | None = None
+        self._swept_at: datetime | None = None
+        self._aside: dict[str, datetime] = {}
+
+    def tick(self, now: datetime) -> Tick:
+        """Everything that is due at `now` (aware UTC), at most `MOST_ALARMS` items of it. Call it every second at the latest."""
+        if not self._lead(now):
+            return Tick(leader=False)
+        woken, recovered = self._sweep(now)
+        rung, failed = self._ring(now)
+        with self._database.read() as connection:
+            mail_due = any_due(connection, now)
+        if mail_due:
+            self._wake_outbox()
+        return Tick(alarms=rung, failed=failed, woken=woken, recovered=recovered, mail_due=mail_due)
+
+    def give_up(self) -> None:
+        """Another process may lead from now on; called when this one stops."""
+        with self._database.lazy() as connection:
+            due.give_up_lead(connection, LEASE, self._holder)
+        self._leads_until = None
+
+    def _lead(self, now: datetime) -> bool:
+        """The lease is written anew only when half of it is over: an idle house writes little."""
+        until = self._leads_until
+        if until is not None and now + LEASE_LENGTH / 2 < until <= now + LEASE_LENGTH:
+            return True
+        with self._database.lazy() as connection:
+            leads = due.take_lead(connection, LEASE, self._holder, now, LEASE_LENGTH)
+        self._leads_until = now + LEASE_LENGTH if leads else None
+        return leads
+
+    def _sweep(self, now: datetime) -> tuple[int, int]:
+        """Every other second: announce what lies about, and put right what dead senders left."""
+        if self._swept_at is not None and timedelta(0) <= now - self._swept_at < SWEEP_EVERY:
+            return 0, 0
+        self._swept_at = now
+        with self._database.read() as connection:
+            lying = due.left_lying(connection, now, grace=GRACE, most=MOST_WOKEN)
+        if lying:
+            self._wake_inbound(lying)
+        return len(lying), self._recover(now)
+
+    def _ring(self, now: datetime) -> tuple[int, int]:
+        self._aside = {item_id: until for item_id, until in self._aside.items() if until > now}
+        with self._database.read() as connection:
+            wanted = items.due_alarms(connection, now, MOST_ALARMS + len(self._aside))
+        rung = failed = 0
+        for item_id in wanted:
+            if item_id in self._aside:
+                continue
+            try:
+                rung += self._ring_one(item_id, now)
+            except StaleItem:
+                continue  # somebody was faster; the next tick looks again
+            except Exception as fault:  # the outer edge of the clock: one item must not hold up the others
+                if is_passing_fault(fault):
+                    raise
+                failed += 1
+                self._aside[item_id] = now + PUT_ASIDE
+                log.exception("alarm_failed", extra={"item": item_id})
+        return rung, failed
+
+    def _ring_one(self, item_id: str, now: datetime) -> int:
+        """One item in one transaction. It can be done again from what is stored, so it commits lazily (law 9)."""
+        with self._database.lazy() as connection:
+            item = items.load(connection, (item_id,), lock=True).get(item_id)
+            if item is None or due_alarm(item, now) is None:
+                return 0
+            setup = self._setups.current(connection)
+            until = received_before(item)
+            behind = until is not None and due.is_behind(connection, item.connector, until)
+            self._apply(connection, alarm(item, now, behind=behind, people=setup.user_of), setup, now)
+            return 1

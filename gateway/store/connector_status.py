@@ -1,0 +1,61 @@
+"""Rows of how each connector fares; what they mean is `core/health.py`."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, select
+from sqlalchemy.dialects.postgresql import insert
+
+from core.health import Health
+from gateway.store.schema import connector_status
+
+NOTED_EVERY = timedelta(minutes=1)
+"""While all is well the time of the last success is written no more often than this."""
+
+_ALL = select(connector_status)
+_ONE = _ALL.where(connector_status.c.name == bindparam("wanted"))
+_INSERT = insert(connector_status)
+_UPSERT = _INSERT.on_conflict_do_update(
+    index_elements=[connector_status.c.name], set_={column.name: _INSERT.excluded[column.name] for column in connector_status.columns if column.name != "name"}
+)
+
+
+def healths(connection: Connection) -> dict[str, Health]:
+    """Every connector that ever was tried, by name."""
+    return {row.name: _health(row) for row in connection.execute(_ALL)}
+
+
+def health(connection: Connection, name: str, *, lock: bool = False) -> Health:
+    """One connector; one that never was tried is well."""
+    row = connection.execute(_ONE.with_for_update() if lock else _ONE, {"wanted": name}).first()
+    return _health(row) if row is not None else Health(name)
+
+
+def save(connection: Connection, now: Health) -> None:
+    """Write how it fares now."""
+    connection.execute(_UPSERT, _row(now))
+
+
+def note_success(connection: Connection, was: Health, now: datetime) -> None:
+    """The connector did its part: whatever held it back is over."""
+    fresh = was.last_success_at is not None and now - was.last_success_at < NOTED_EVERY
+    if was.troubled or was.refused_logins or not fresh:
+        save(connection, was.fine(now))
+
+
+def _health(row: Row[Any]) -> Health:
+    return Health(row.name, row.refused_logins, row.suspended_until, row.probes, row.last_error, row.last_success_at, row.last_error_at)
+
+
+def _row(one: Health) -> dict[str, Any]:
+    return {
+        "name": one.name,
+        "refused_logins": one.refused_logins,
+        "suspended_until": one.suspended_until,
+        "probes": one.probes,
+        "last_error": one.last_error,
+        "last_success_at": one.last_success_at,
+        "last_error_at": one.last_error_at,
+    }

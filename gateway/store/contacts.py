@@ -1,0 +1,61 @@
+"""The people who write to us, known across items by their addresses; who they are on one item is in `items.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, bindparam, select
+from sqlalchemy.dialects.postgresql import insert
+
+from core.decision import ContactOnItem
+from core.mail import address_key
+from gateway.store.schema import contact, contact_address
+
+_KNOWN = select(contact_address.c.address_key, contact_address.c.contact_id).where(contact_address.c.address_key.in_(bindparam("keys", expanding=True)))
+_COMPANION = select(contact_address.c.contact_id, contact_address.c.address_key).where(
+    contact_address.c.contact_id.in_(
+        select(contact_address.c.contact_id).where(contact_address.c.address_key.in_(bindparam("keys", expanding=True)))
+    )
+)
+_INSERT = contact.insert()
+_ADDRESS_INSERT = insert(contact_address).on_conflict_do_nothing()
+
+
+def known(connection: Connection, keys: Iterable[str]) -> dict[str, str]:
+    """Address key → contact id, for those of `keys` that we know."""
+    wanted = list(dict.fromkeys(keys))
+    if not wanted:
+        return {}
+    return {row.address_key: row.contact_id for row in connection.execute(_KNOWN, {"keys": wanted})}
+
+
+def all_addresses(connection: Connection, keys: Iterable[str]) -> frozenset[str]:
+    """`keys` and every other address of the same people (decisions.md, "participant")."""
+    wanted = frozenset(keys)
+    if not wanted:
+        return wanted
+    return wanted | {row.address_key for row in connection.execute(_COMPANION, {"keys": list(wanted)})}
+
+
+def remember(connection: Connection, contacts: Sequence[ContactOnItem], company_of: Callable[[str], str], new_id: Callable[[], str], now: datetime) -> None:
+    """Keep everyone put on an item as a contact (B-CO-01); who is known stays as they are. `company_of` takes a domain key."""
+    people = {address_key(one.address): one for one in contacts}
+    there = known(connection, people)
+    fresh = [(key, one, new_id()) for key, one in people.items() if key not in there]
+    if not fresh:
+        return
+    connection.execute(
+        _INSERT,
+        [{"id": its_id, "name": one.name, "company": company_of(key.rpartition("@")[2]), "created_at": now} for key, one, its_id in fresh],
+    )
+    connection.execute(_ADDRESS_INSERT, [{"address_key": key, "address": one.address, "contact_id": its_id} for key, one, its_id in fresh])
+
+
+def add_addresses(connection: Connection, pairs: Iterable[tuple[str, str]]) -> None:
+    """(address key that is known, further address): the second becomes an address of the same person, if nobody has it yet."""
+    wanted = dict(pairs)
+    there = known(connection, wanted)
+    rows = [{"address_key": address_key(further), "address": further, "contact_id": there[key]} for key, further in wanted.items() if key in there]
+    if rows:
+        connection.execute(_ADDRESS_INSERT, rows)

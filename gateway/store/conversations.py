@@ -1,0 +1,107 @@
+"""What a person's deed must know of an item, read in a few queries: contacts, newest mail, thread, notes and mails by people; the values are `core/conversation.py`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, and_, bindparam, or_, select
+
+from core.conversation import Conversation, LastMail, Said
+from core.decision import EntryKind
+from core.mail import Address, address_key
+from core.outbox import OutboxState
+from gateway.store.items import contacts_of
+from gateway.store.schema import inbound, inbound_body, known_id, outbox, timeline
+
+MOST_SAID = 200
+MOST_IDS = 60
+_WORKED_IN = ("to_do", "in_progress")
+
+_SAID = (
+    select(timeline.c.seq, timeline.c.at, timeline.c.by, timeline.c.outbox_id, outbox.c.state, outbox.c.scheduled, outbox.c.resolves)
+    .select_from(timeline.outerjoin(outbox, timeline.c.outbox_id == outbox.c.id))
+    .where(
+        timeline.c.item_id == bindparam("item_id"),
+        or_(
+            timeline.c.kind == EntryKind.NOTE.value,
+            and_(timeline.c.kind == EntryKind.MAIL_OUT.value, outbox.c.system_generated.is_(False)),
+        ),
+    )
+    .order_by(timeline.c.seq.desc())
+    .limit(MOST_SAID)
+)
+_STATUSES = (
+    select(timeline.c.seq, timeline.c.facts)
+    .where(timeline.c.item_id == bindparam("item_id"), timeline.c.kind == EntryKind.STATUS.value)
+    .order_by(timeline.c.seq.desc())
+    .limit(MOST_SAID)
+)
+_LAST_MAIL = (
+    select(
+        inbound.c.id, inbound.c.received_at, inbound.c.message_id, inbound.c.subject, inbound.c.from_address, inbound.c.from_name, inbound_body.c.people
+    )
+    .select_from(
+        timeline.join(inbound, timeline.c.inbound_id == inbound.c.id).outerjoin(inbound_body, inbound_body.c.inbound_id == inbound.c.id)
+    )
+    .where(timeline.c.item_id == bindparam("item_id"), timeline.c.kind == EntryKind.MAIL_IN.value)
+    .order_by(timeline.c.seq.desc())
+    .limit(1)
+)
+_FIRST_IDS = select(known_id.c.message_id, known_id.c.at).where(known_id.c.item_id == bindparam("item_id")).order_by(known_id.c.at).limit(1)
+_NEWEST_IDS = select(known_id.c.message_id, known_id.c.at).where(known_id.c.item_id == bindparam("item_id")).order_by(known_id.c.at.desc()).limit(MOST_IDS)
+
+
+def conversation(connection: Connection, item_id: str) -> Conversation:
+    """Everything said on an item as far as deeds need it; six short queries, each bounded."""
+    return Conversation(
+        contacts=contacts_of(connection, (item_id,))[item_id],
+        last_mail=last_mail(connection, item_id),
+        references=references(connection, item_id),
+        said=_said(connection, item_id),
+        working_since=_working_since(connection, item_id),
+    )
+
+
+def last_mail(connection: Connection, item_id: str) -> LastMail | None:
+    """The newest mail joined to an item: what an answer is an answer to."""
+    row = connection.execute(_LAST_MAIL, {"item_id": item_id}).first()
+    if row is None:
+        return None
+    people: dict[str, Any] = row.people or {}
+    return LastMail(
+        inbound_id=row.id,
+        at=row.received_at,
+        message_id=row.message_id,
+        subject=row.subject,
+        author=Address(row.from_address, row.from_name) if row.from_address else None,
+        reply_to=tuple(Address(address, name) for name, address in people.get("reply_to", ())),
+    )
+
+
+def references(connection: Connection, item_id: str) -> tuple[str, ...]:
+    """The Message-IDs of an item's mails both ways, oldest first: the first one and the newest (contract section 6)."""
+    newest = [row.message_id for row in connection.execute(_NEWEST_IDS, {"item_id": item_id})][::-1]
+    first = [row.message_id for row in connection.execute(_FIRST_IDS, {"item_id": item_id})] if len(newest) == MOST_IDS else []
+    return tuple(dict.fromkeys((*first, *newest)))
+
+
+def _said(connection: Connection, item_id: str) -> tuple[Said, ...]:
+    return tuple(
+        Said(
+            seq=row.seq,
+            at=row.at,
+            by=address_key(row.by),
+            outbox_id=row.outbox_id or "",
+            state=OutboxState(row.state) if row.state else None,
+            scheduled=bool(row.scheduled),
+            resolves=bool(row.resolves),
+        )
+        for row in connection.execute(_SAID, {"item_id": item_id})
+    )
+
+
+def _working_since(connection: Connection, item_id: str) -> int:
+    for row in connection.execute(_STATUSES, {"item_id": item_id}):
+        if (row.facts or {}).get("to") in _WORKED_IN:
+            return int(row.seq)
+    return 0

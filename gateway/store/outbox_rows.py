@@ -1,0 +1,272 @@
+"""Rows of the outbox made values and back, and what is shown of them; moving them is `outboxes.py` and `outbox_claims.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, select, update
+
+from core.mail import Address, Importance
+from core.outbox import Draft, OutboxMessage, OutboxState, Outcome, Purpose, Recipient, Sealed
+from gateway.store.schema import item, outbox, outbox_attempt, outbox_recipient, raw_mail, state_change
+
+PLAIN = tuple(
+    """id seq item_id due_at created_at author system_generated connector message_id envelope_from subject content scheduled resolves
+    starts_clock hold_reason retry_template_id attempts tries_left unknown_repeats sealed marked last_attempt_at last_error
+    first_failed_at sent_at lease_until attachment_count""".split()
+)
+"""Columns that are the same in the value."""
+
+SELECT = select(outbox)
+_ONE = SELECT.where(outbox.c.id == bindparam("wanted"))
+_SOME = SELECT.where(outbox.c.id.in_(bindparam("ids", expanding=True))).order_by(outbox.c.seq, outbox.c.id)
+_OF_ITEM = SELECT.where(outbox.c.item_id == bindparam("wanted_item")).order_by(outbox.c.seq, outbox.c.id)
+_RECIPIENTS = (
+    select(outbox_recipient)
+    .where(outbox_recipient.c.outbox_id.in_(bindparam("ids", expanding=True)))
+    .order_by(outbox_recipient.c.outbox_id, outbox_recipient.c.address_key)
+)
+_RAW = select(raw_mail.c.bytes).where(raw_mail.c.id == bindparam("wanted"))
+_REFS = select(item.c.id, item.c.ref).where(item.c.id.in_(bindparam("ids", expanding=True)))
+_ATTEMPTS = select(outbox_attempt).where(outbox_attempt.c.outbox_id == bindparam("wanted")).order_by(outbox_attempt.c.n)
+_HISTORY = select(state_change).where(state_change.c.what == "outbox", state_change.c.row_id == bindparam("wanted")).order_by(state_change.c.seq)
+INSERT_CHANGE = state_change.insert()
+UPDATE_RECIPIENT = (
+    update(outbox_recipient)
+    .where(outbox_recipient.c.outbox_id == bindparam("its_id"), outbox_recipient.c.address_key == bindparam("its_key"))
+    .values(outcome=bindparam("new_outcome"), words=bindparam("new_words"))
+)
+
+_ROLES = ("to", "cc", "bcc")
+
+
+# ---------------------------------------------------------------- reading
+
+
+def messages(connection: Connection, rows: Iterable[Row[Any]]) -> list[OutboxMessage]:
+    """The values of outbox rows with their recipients, in the order of the rows."""
+    kept = list(rows)
+    people = recipients_of(connection, [row.id for row in kept])
+    return [message_of(row, people.get(row.id, ())) for row in kept]
+
+
+def get(connection: Connection, outbox_id: str, *, lock: bool = False) -> OutboxMessage | None:
+    """One message, or None. `lock` keeps others from changing it until the transaction ends (PostgreSQL; SQLite has one writer)."""
+    row = connection.execute(_ONE.with_for_update() if lock else _ONE, {"wanted": outbox_id}).first()
+    return messages(connection, (row,))[0] if row is not None else None
+
+
+def load(connection: Connection, ids: Collection[str]) -> dict[str, OutboxMessage]:
+    """The messages with these ids, those that exist."""
+    if not ids:
+        return {}
+    return {message.id: message for message in messages(connection, connection.execute(_SOME, {"ids": list(ids)}))}
+
+
+def of_item(connection: Connection, item_id: str) -> list[OutboxMessage]:
+    """The mails of an item, oldest first."""
+    return messages(connection, connection.execute(_OF_ITEM, {"wanted_item": item_id}))
+
+
+def listing(
+    connection: Connection,
+    *,
+    states: Collection[OutboxState] = (),
+    item_id: str = "",
+    author: str = "",
+    connector: str = "",
+    ids: Collection[str] = (),
+    limit: int = 500,
+) -> list[OutboxMessage]:
+    """Messages that fit every filter given, those due last first; at most `limit`."""
+    statement = SELECT
+    if states:
+        statement = statement.where(outbox.c.state.in_([str(state) for state in states]))
+    for column, wanted in ((outbox.c.item_id, item_id), (outbox.c.author, author), (outbox.c.connector, connector)):
+        if wanted:
+            statement = statement.where(column == wanted)
+    if ids:
+        statement = statement.where(outbox.c.id.in_(list(ids)))
+    return messages(connection, connection.execute(statement.order_by(outbox.c.due_at.desc(), outbox.c.seq.desc()).limit(limit)))
+
+
+def raw(connection: Connection, outbox_id: str) -> bytes:
+    """The sealed bytes as they were stored last; b'' if there are none."""
+    stored: bytes | None = connection.execute(_RAW, {"wanted": outbox_id}).scalar()
+    return bytes(stored) if stored is not None else b""
+
+
+def refs_of(connection: Connection, item_ids: Iterable[str]) -> dict[str, str]:
+    """Item id → reference, for lists."""
+    wanted = list(dict.fromkeys(one for one in item_ids if one))
+    return {row.id: row.ref for row in connection.execute(_REFS, {"ids": wanted})} if wanted else {}
+
+
+def recipients_of(connection: Connection, ids: Sequence[str]) -> dict[str, tuple[Recipient, ...]]:
+    """Outbox id → its recipients: To, Cc, Bcc, each by address."""
+    found: dict[str, list[Recipient]] = {}
+    for row in connection.execute(_RECIPIENTS, {"ids": list(ids)}) if ids else ():
+        found.setdefault(row.outbox_id, []).append(Recipient(Address(row.address), row.role, Outcome(row.outcome), row.words))
+    return {one: tuple(sorted(people, key=lambda person: _ROLES.index(person.role))) for one, people in found.items()}
+
+
+def message_of(row: Row[Any], recipients: tuple[Recipient, ...]) -> OutboxMessage:
+    """One row as a value; the recipients get back the names they were written with."""
+    values = row._mapping
+    names = dict(values["content"].get("names", ()))
+    named = tuple(Recipient(Address(one.address.address, names.get(one.address.key, "")), one.role, one.outcome, one.words) for one in recipients)
+    return OutboxMessage(
+        **{name: values[name] for name in PLAIN},
+        state=OutboxState(values["state"]),
+        purpose=Purpose(values["purpose"]),
+        importance=Importance(values["importance"]),
+        lease_by=values["lease_by"] or "",
+        recipients=named,
+    )
+
+
+# ---------------------------------------------------------------- what a mail is sealed from
+
+
+def content_of(draft: Draft, ref: str) -> dict[str, Any]:
+    """What a mail is sealed from, as plain JSON: everything of the draft that has no column of its own."""
+    return {
+        "from": [draft.from_.name, draft.from_.address],
+        "names": {one.address.key: one.address.name for one in draft.recipients if one.address.name},
+        "subject": draft.subject,
+        "text": draft.text,
+        "html": draft.html,
+        "in_reply_to": draft.in_reply_to,
+        "references": list(draft.references),
+        "language": draft.language,
+        "facts": dict(draft.facts),
+        "ref": ref,
+    }
+
+
+def draft_of(message: OutboxMessage) -> tuple[Draft, str]:
+    """The draft a stored message is sealed from, and the reference of its item."""
+    content: Mapping[str, Any] = message.content
+    name, address = content["from"]
+    draft = Draft(
+        id=message.id,
+        item_id=message.item_id or "",
+        purpose=message.purpose,
+        connector=message.connector,
+        from_=Address(address, name),
+        recipients=message.recipients,
+        due_at=message.due_at,
+        author=message.author,
+        subject=content["subject"],
+        text=content["text"],
+        html=content["html"],
+        in_reply_to=content["in_reply_to"],
+        references=tuple(content["references"]),
+        language=content["language"],
+        importance=message.importance,
+        scheduled=message.scheduled,
+        resolves=message.resolves,
+        starts_clock=message.starts_clock,
+        hold_reason=message.hold_reason,
+        facts=content["facts"],
+    )
+    return draft, content["ref"]
+
+
+def sealed_values(draft: Draft, sealed: Sealed, ref: str) -> dict[str, Any]:
+    """The columns that sealing decides."""
+    content = content_of(draft, ref)
+    if draft.system_generated:
+        content["shown"] = {"text": sealed.text, "html": sealed.html}
+    return {
+        "message_id": sealed.message_id,
+        "envelope_from": sealed.envelope_from,
+        "subject": sealed.subject,
+        "content": content,
+        "attachment_count": sealed.attachment_count,
+        "sealed": True,
+    }
+
+
+def recipient_rows(outbox_id: str, recipients: Sequence[Recipient]) -> list[dict[str, Any]]:
+    """One row for each address, the first role wins."""
+    rows: dict[str, dict[str, Any]] = {}
+    for one in recipients:
+        row = {"outbox_id": outbox_id, "address_key": one.address.key, "address": one.address.address, "role": one.role, "outcome": str(one.outcome), "words": one.words}
+        rows.setdefault(one.address.key, row)
+    return list(rows.values())
+
+
+def to_text(recipients: Sequence[Recipient]) -> str:
+    """The To addresses as one line, for lists and searches."""
+    return ", ".join(one.address.address for one in recipients if one.role == "to")[:4000]
+
+
+# ---------------------------------------------------------------- showing
+
+
+def as_json(message: OutboxMessage, ref: str = "", *, disabled: Collection[str] = ()) -> dict[str, Any]:
+    """A message with the fields of contract section 3; `disabled` are the connectors that were switched off."""
+    waits = message.state in (OutboxState.QUEUED, OutboxState.PENDING_RETRY)
+    content: Mapping[str, Any] = message.content
+    name, address = content.get("from", ("", ""))
+    return {
+        "id": message.id,
+        "item": ref or content.get("ref") or None,
+        "subject": message.subject,
+        "from": str(Address(address, name)),
+        "to": [str(one.address) for one in message.recipients if one.role == "to"],
+        "cc": [str(one.address) for one in message.recipients if one.role == "cc"],
+        "state": "connector_disabled" if waits and message.connector in disabled else str(message.state),
+        "due_at": _moment(message.due_at),
+        "attempts": message.attempts,
+        "next_attempt_at": _moment(message.due_at) if waits else None,
+        "last_attempt_at": _moment(message.last_attempt_at),
+        "last_error": message.last_error,
+        "connector": message.connector,
+        "importance": str(message.importance),
+        "system_generated": message.system_generated,
+        "message_id": message.message_id,
+        "recipients": [{"address": one.address.address, "outcome": str(one.outcome), "words": one.words} for one in message.recipients],
+        "author": message.author,
+        "created_at": _moment(message.created_at),
+        "first_failed_at": _moment(message.first_failed_at),
+        "sent_at": _moment(message.sent_at),
+        "hold_reason": message.hold_reason,
+        "scheduled": message.scheduled,
+        "resolves": message.resolves,
+        "attachment_count": message.attachment_count,
+    }
+
+
+def detail(connection: Connection, message: OutboxMessage, *, disabled: Collection[str] = ()) -> dict[str, Any]:
+    """A message with its text, its attempts and its history, for `outbox show`."""
+    shown: Any = message.content.get("shown") or message.content
+    return {
+        **as_json(message, refs_of(connection, (message.item_id or "",)).get(message.item_id or "", ""), disabled=disabled),
+        "bcc": [str(one.address) for one in message.recipients if one.role == "bcc"],
+        "text": shown["text"],
+        "tries_left": message.tries_left,
+        "log": [
+            {"n": row.n, "began_at": _moment(row.began_at), "ended_at": _moment(row.ended_at), "outcome": row.outcome, "words": row.words}
+            for row in connection.execute(_ATTEMPTS, {"wanted": message.id})
+        ],
+        "history": history(connection, message.id),
+    }
+
+
+def history(connection: Connection, outbox_id: str) -> list[dict[str, Any]]:
+    """Every change of state of a message, oldest first."""
+    rows = connection.execute(_HISTORY, {"wanted": outbox_id})
+    return [{"at": _moment(row.at), "was": row.was, "became": row.became, "by": row.by, "reason": row.reason} for row in rows]
+
+
+def change_row(outbox_id: str, now: datetime, was: str, became: str, by: str, reason: str) -> dict[str, Any]:
+    """One line of the history."""
+    return {"what": "outbox", "row_id": outbox_id, "at": now, "was": str(was), "became": str(became), "by": by, "reason": reason[:2000]}
+
+
+def _moment(moment: datetime | None) -> str | None:
+    return moment.isoformat().replace("+00:00", "Z") if moment is not None else None

@@ -1,0 +1,90 @@
+"""The key file and what is signed with it."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.keys import MAC_LENGTH, Keys, KeyTrouble
+
+OLD, NEW = b"o" * 32, b"n" * 32
+
+
+def test_a_new_key_file_is_for_its_owner_only(tmp_path: Path) -> None:
+    """`create` writes mode 0600, and a second `create` reads the same keys instead of replacing them."""
+    path = tmp_path / "secret.key"
+    first = Keys.create(path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert Keys.create(path).message_id("a", "x.org") == first.message_id("a", "x.org")
+
+
+@pytest.mark.parametrize(
+    ("content", "mode", "sentence"),
+    [
+        (None, 0o600, "does not exist"),
+        ("", 0o600, "at least 32 bytes"),
+        ("c2hvcnQ=", 0o600, "at least 32 bytes"),
+        ("not base64!", 0o600, "not base64"),
+        ("b" * 44, 0o644, "chmod 600"),
+        ("b" * 44, 0o640, "chmod 600"),
+    ],
+)
+def test_a_bad_key_file_is_refused_with_a_sentence(tmp_path: Path, content: str | None, mode: int, sentence: str) -> None:
+    """A missing, empty, short, garbled or readable key file stops the start and says what to do."""
+    path = tmp_path / "secret.key"
+    if content is not None:
+        path.write_text(content)
+        path.chmod(mode)
+    with pytest.raises(KeyTrouble, match=sentence):
+        Keys.load(path)
+
+
+def test_our_message_id_is_recognised_in_any_letter_case(keys: Keys) -> None:
+    """A signed Message-ID gives back the outbox id, also after a server changed the case of its letters."""
+    signed = keys.message_id("0abc", "demo.example")
+    assert len(signed.partition("@")[0].rpartition(".")[2]) == MAC_LENGTH
+    assert keys.verified_message_id(signed) == "0abc"
+    assert keys.verified_message_id(signed.upper()) == "0abc"
+
+
+def test_the_domain_is_part_of_what_is_signed(keys: Keys) -> None:
+    """A signature made for one connector's domain is worth nothing with another domain."""
+    assert keys.verified_message_id(keys.message_id("0abc", "demo.example").replace("demo.", "evil.")) == ""
+
+
+def test_each_purpose_has_its_own_key(keys: Keys) -> None:
+    """A MAC made for a Message-ID is not one for a reply address."""
+    assert not keys.verify("reply-address", "x", keys.sign("message-id", "x"))
+
+
+def test_an_older_key_still_verifies() -> None:
+    """After a rotation the old signatures are recognised and new ones are made with the new key."""
+    before, after = Keys((OLD,)), Keys((NEW, OLD))
+    assert after.verified_message_id(before.message_id("id1", "x.org")) == "id1"
+    assert before.verified_message_id(after.message_id("id1", "x.org")) == ""
+
+
+def test_a_reply_tag_gives_back_its_reference(keys: Keys) -> None:
+    """The plus-tag of a signed reply address is verified without regard to letter case."""
+    assert keys.verified_reply_tag(keys.reply_tag("101203-T").upper()) == "101203-T"
+    assert keys.verified_reply_tag("101203-t") == ""
+
+
+@given(st.text(max_size=200))
+def test_no_text_is_taken_for_signed_by_chance(text: str) -> None:
+    """Garbage in gives '' and never an exception."""
+    keys = Keys((OLD,))
+    assert keys.verified_message_id(text) == ""
+    assert keys.verified_reply_tag(text) == ""
+
+
+def test_a_stored_secret_comes_back_and_a_foreign_one_is_refused(keys: Keys) -> None:
+    """What was encrypted is decrypted with the same keys only, and never stands in clear in the token."""
+    token = keys.encrypt("pass word")
+    assert "pass" not in token and keys.decrypt(token) == "pass word"
+    with pytest.raises(KeyTrouble, match="enter the secret again"):
+        Keys((NEW,)).decrypt(token)
