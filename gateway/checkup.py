@@ -1,0 +1,252 @@
+"""What `guichet check` looks at: each check is a function that yields findings, and touches nothing it would have to put back."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+from collections.abc import Callable, Generator, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.request import urlopen
+
+from core.setup import Connector, Setup
+from gateway.settings import Settings
+
+if TYPE_CHECKING:
+    from gateway.store.engine import Database
+
+PATIENCE = 10.0
+"""Seconds for each answer from outside."""
+LITTLE_ROOM = 500 * 2**20
+
+
+class Level(StrEnum):
+    """How bad a finding is."""
+
+    FINE = "fine"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the report: what was looked at, and a sentence about it."""
+
+    level: Level
+    check: str
+    sentence: str
+
+
+def fine(check: str, sentence: str) -> Finding:
+    return Finding(Level.FINE, check, sentence)
+
+
+def warning(check: str, sentence: str) -> Finding:
+    return Finding(Level.WARNING, check, sentence)
+
+
+def error(check: str, sentence: str) -> Finding:
+    return Finding(Level.ERROR, check, sentence)
+
+
+def examine(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding]:
+    """Everything, in order; what cannot be looked at because something else is broken is left out."""
+    from gateway.store.engine import Database
+
+    yield fine("settings", f"read from {settings.file}" if settings.file else "no settings file; defaults and environment are in force")
+    yield from folder(settings)
+    yield from keys(settings)
+    database = Database(settings.database_url)
+    try:
+        setup = yield from stored(database)
+    finally:
+        database.dispose()
+    yield from variables(environ, setup)
+    yield from broker(settings)
+    yield from ports(settings)
+    if setup is not None:
+        yield from desk(setup)
+        for connector in setup.connectors:
+            yield from outgoing(connector, settings, environ)
+
+
+def folder(settings: Settings) -> Iterator[Finding]:
+    """The data folder can be written and has room."""
+    if not os.access(settings.data, os.W_OK | os.X_OK):
+        yield error("data", f"{settings.data} is not a folder that can be written")
+        return
+    free = shutil.disk_usage(settings.data).free
+    what = f"{settings.data} has {free // 2**20} MB left"
+    yield fine("data", what) if free > LITTLE_ROOM else warning("data", what)
+
+
+def keys(settings: Settings) -> Iterator[Finding]:
+    """The key file is there and only its owner can read it."""
+    from gateway.keys import Keys, KeyTrouble
+
+    try:
+        Keys.load(settings.key_file)
+        yield fine("keys", f"{settings.key_file}")
+    except KeyTrouble as trouble:
+        yield error("keys", str(trouble))
+
+
+def stored(database: Database) -> Generator[Finding, None, Setup | None]:
+    """The database answers and has the right tables; returns the desk, or None."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from gateway.store.setups import load
+    from gateway.store.version import HEAD, VersionTrouble, require_head
+
+    shown = database.url.render_as_string(hide_password=True)
+    if database.is_sqlite and not Path(str(database.url.database)).exists():
+        yield error("database", f"{database.url.database} does not exist; `guichet init` makes it")
+        return None
+    try:
+        with database.read() as connection:
+            yield fine("database", f"{shown} answers")
+            require_head(connection)
+            yield fine("migrations", f"revision {HEAD}")
+            return load(connection)
+    except VersionTrouble as trouble:
+        yield error("migrations", str(trouble))
+    except SQLAlchemyError as fault:
+        words = str(getattr(fault, "orig", None) or fault).strip().splitlines()
+        yield error("database", f"{shown} cannot be used: {words[0] if words else type(fault).__name__}")
+    return None
+
+
+def variables(environ: Mapping[str, str], setup: Setup | None) -> Iterator[Finding]:
+    """Names in the environment that look like settings and are none."""
+    from gateway.settings_source import unknown_variables
+
+    named = frozenset(str(connector.outgoing.get("password_env", "")) for connector in (setup.connectors if setup else ()))
+    for sentence in unknown_variables(environ, named):
+        yield warning("environment", sentence)
+
+
+def broker(settings: Settings) -> Iterator[Finding]:
+    """The broker answers. Without one, mail moves all the same, a second later (law 5)."""
+    from gateway.settings_source import without_password
+
+    url = settings.broker.url
+    if not url:
+        yield fine("broker", "inside the process")
+        return
+    try:
+        _ping(url)
+        yield fine("broker", f"{without_password(url)} answers")
+    except ImportError as fault:
+        yield error("broker", f"the library for {without_password(url)} is not installed ({fault.name}); install guichet[redis] or guichet[rabbitmq]")
+    except Exception as fault:  # each client has its own exceptions, and all of them mean the same here
+        yield error("broker", f"{without_password(url)} cannot be reached: {str(fault).strip() or type(fault).__name__}")
+
+
+def _ping(url: str) -> None:
+    if url.startswith("redis"):
+        import redis
+
+        redis.Redis.from_url(url, socket_connect_timeout=PATIENCE, socket_timeout=PATIENCE).ping()
+    elif url.startswith("amqp"):
+        import pika
+
+        parameters = pika.URLParameters(url)
+        parameters.socket_timeout = parameters.blocked_connection_timeout = parameters.stack_timeout = PATIENCE
+        pika.BlockingConnection(parameters).close()
+
+
+def ports(settings: Settings) -> Iterator[Finding]:
+    """The ports are free, or it is us who listen."""
+    for role, host, port, ours in (("smtp", settings.smtp.host, settings.smtp.port, _is_our_smtp), ("web", settings.web.host, settings.web.port, _is_our_web)):
+        if port == 0:
+            yield fine(f"port {role}", "a free one is taken at start")
+            continue
+        yield _port(role, host, port, ours)
+
+
+def _port(role: str, host: str, port: int, ours: Callable[[str, int], bool]) -> Finding:
+    where = f"{host}:{port}"
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+        return fine(f"port {role}", f"{where} is free")
+    except OSError as fault:
+        reached = "127.0.0.1" if host in ("0.0.0.0", "") else "::1" if host == "::" else host
+        if ours(reached, port):
+            return fine(f"port {role}", f"{where} is served by Guichet")
+        return error(f"port {role}", f"{where} cannot be used: {fault.strerror}")
+
+
+def _is_our_smtp(host: str, port: int) -> bool:
+    """Whether the extensions listed are the ones our door has: AUTH is not offered, ENHANCEDSTATUSCODES and SMTPUTF8 are."""
+    import smtplib
+
+    try:
+        with smtplib.SMTP(host, port, local_hostname="check.invalid", timeout=PATIENCE) as client:
+            client.ehlo()
+            return all(client.has_extn(name) for name in ("smtputf8", "enhancedstatuscodes", "size")) and not client.has_extn("auth")
+    except (OSError, smtplib.SMTPException):
+        return False
+
+
+def _is_our_web(host: str, port: int) -> bool:
+    name = f"[{host}]" if ":" in host else host
+    try:
+        with urlopen(f"http://{name}:{port}/healthz", timeout=PATIENCE) as answer:
+            return bool(answer.read(10) == b"ok\n")
+    except OSError:
+        return False
+
+
+def desk(setup: Setup) -> Iterator[Finding]:
+    """The stored desk is consistent, and nothing in it is probably not meant."""
+    from gateway.deskfile import checks
+
+    faults = [f"{path}: {said}" for check in checks.CHECKS for path, said in check(_exported(setup))] if setup.connectors else []
+    yield from (error("desk", sentence) for sentence in faults)
+    yield from (warning("desk", f"{path}: {said}") for path, said in checks.warnings(setup))
+    if not setup.connectors:
+        yield warning("desk", "there is no connector yet: no mail will be taken. `guichet config apply desk.toml` brings one")
+    elif not faults:
+        yield fine("desk", f"{len(setup.connectors)} connectors, {len(setup.routes)} routes, {len(setup.user_of)} users")
+
+
+def _exported(setup: Setup) -> Setup:
+    from dataclasses import replace
+
+    return replace(setup, users=tuple(user for user in setup.users if user.active))
+
+
+def outgoing(connector: Connector, settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding]:
+    """A connector's way out works: a log-in, or a folder that can be written."""
+    check = f"connector {connector.name}"
+    if not connector.enabled:
+        yield fine(check, "disabled")
+    elif not connector.sends:
+        yield fine(check, "only receives")
+    elif connector.outgoing.get("kind") == "maildir":
+        yield _maildir(check, settings.path(str(connector.outgoing.get("path", ""))))
+    else:
+        yield _smtp(check, connector, environ, settings)
+
+
+def _maildir(check: str, path: Path) -> Finding:
+    existing = next(folder for folder in (path, *path.parents) if folder.exists())
+    if os.access(existing, os.W_OK | os.X_OK):
+        return fine(check, f"sends into {path}")
+    return error(check, f"{path} cannot be written")
+
+
+def _smtp(check: str, connector: Connector, environ: Mapping[str, str], settings: Settings) -> Finding:
+    from gateway.outbound import smtp
+
+    try:
+        server = smtp.server_of(connector, environ, settings.outbound.hostname or socket.gethostname(), PATIENCE)
+    except smtp.SettingsTrouble as trouble:
+        return error(check, str(trouble))
+    words = smtp.check(server)
+    return error(check, f"{server.host}:{server.port}: {words}") if words else fine(check, f"{server.host}:{server.port} takes our mail")

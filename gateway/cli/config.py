@@ -1,0 +1,99 @@
+"""`guichet config`: the desk as a file, and the settings as they are in force."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from gateway.cli.house import acting, current_setup, json_option, opened, settings_of
+from gateway.cli.shown import say, say_json, say_table
+
+if TYPE_CHECKING:
+    from gateway.bootstrap import House
+
+
+@click.group()
+def command() -> None:
+    """The desk as a file (apply, export), and the settings in force (show).
+
+    \b
+    guichet config export > desk.toml
+    guichet config apply desk.toml --dry-run
+    guichet config apply desk.toml
+    """
+
+
+@command.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--dry-run", is_flag=True, help="Only print what would change.")
+@click.option("--as", "by", metavar="EMAIL", help="Whom the history names; without it the first administrator.")
+@json_option
+@click.pass_context
+def apply(ctx: click.Context, file: Path, dry_run: bool, by: str | None, as_json: bool) -> None:
+    """Make the desk what FILE says, all or nothing; what is not in the file is removed. Applying twice changes nothing."""
+    from core.setup_parts import diff
+    from gateway.deskfile import read_desk
+
+    desk = read_desk(file)
+    for warning in desk.warnings:
+        click.echo(f"Warning: {warning}", err=True)
+    with opened(ctx) as house:
+        if dry_run:
+            changes = diff(current_setup(house), desk.setup)
+        else:
+            author = by or _author(house)
+            with house.database.durable() as connection:
+                changes = house.setups.save(connection, desk.setup, author, house.clock.now())
+    if as_json:
+        say_json([asdict(change) for change in changes])
+        return
+    for change in changes:
+        say(str(change))
+    if not changes:
+        say("Nothing to change: the desk is already as the file says.")
+    elif dry_run:
+        say(f"{len(changes)} changes would be made; nothing was written.")
+
+
+def _author(house: House) -> str:
+    """Before the first administrator is there, the command line itself."""
+    from core.refusal import Refused
+
+    try:
+        return acting(house, None)
+    except Refused:
+        return "command line"
+
+
+@command.command()
+@click.argument("file", type=click.Path(path_type=Path), required=False)
+@click.pass_context
+def export(ctx: click.Context, file: Path | None) -> None:
+    """Write the desk as TOML to FILE or standard output; passwords are never in it."""
+    from core.refusal import Refused
+    from gateway.deskfile import write_desk
+
+    with opened(ctx) as house:
+        text = write_desk(current_setup(house))
+    if file is None:
+        click.echo(text, nl=False)
+        return
+    try:
+        with file.open("x", encoding="utf-8") as target:
+            target.write(text)
+    except OSError as fault:
+        raise Refused(f"{file} was not written: {fault.strerror}.") from None
+
+
+@command.command()
+@json_option
+@click.pass_context
+def show(ctx: click.Context, as_json: bool) -> None:
+    """The settings in force and where each comes from, secrets dotted."""
+    from gateway.settings_source import shown
+
+    rows = [{"key": key, "value": value, "from": origin} for key, value, origin in shown(settings_of(ctx))]
+    say_table(rows, ("key", "value", "from"), as_json=as_json)

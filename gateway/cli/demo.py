@@ -1,0 +1,113 @@
+"""`guichet demo`: makes the demo's installation (`gateway/demo.py`), serves it, and says what to do with it."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import socket
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from gateway.cli.shown import say
+
+if TYPE_CHECKING:
+    from gateway.settings import Settings
+
+
+@click.command()
+@click.option("--dir", "folder", type=click.Path(file_okay=False, path_type=Path), default=Path("guichet-demo"), show_default=True, help="Where it lives.")
+@click.option("--smtp-port", type=click.IntRange(1, 65535), default=None, help="Port of the SMTP door.  [default: 2525]")
+@click.option("--web-port", type=click.IntRange(1, 65535), default=None, help="Port of the web server.  [default: 8080]")
+@click.pass_context
+def command(ctx: click.Context, folder: Path, smtp_port: int | None, web_port: int | None) -> None:
+    """A complete small installation with sample data, on loopback; Ctrl-C stops it, a second start goes on where it was.
+
+    \b
+    guichet demo
+    guichet demo --dir /tmp/try --smtp-port 2626 --web-port 8181
+    """
+    from gateway import log
+    from gateway.bootstrap import open_house
+    from gateway.cli.init import make_ready
+    from gateway.cli.serve import ROLES, serve_or_say
+    from gateway.cli.trouble import Unusable
+    from gateway.clock import SystemClock
+    from gateway.demo import Ports, fill_desk, play_samples, write_settings
+    from gateway.settings_source import load_settings
+
+    chosen = {"smtp": {"port": smtp_port} if smtp_port else {}, "web": {"port": web_port} if web_port else {}}
+    try:
+        file = write_settings(folder, Ports(smtp_port or Ports.smtp, web_port or Ports.web))
+    except OSError as fault:
+        raise Unusable(f"{fault.filename or folder} cannot be written: {fault.strerror}.") from None
+    settings = load_settings(file, {name: table for name, table in chosen.items() if table})
+    log.configure(settings.log.level, settings.log.format)
+    require_free(settings)
+    database = make_ready(settings)
+    try:
+        passwords = fill_desk(database, folder, SystemClock())
+    finally:
+        database.dispose()
+    house = open_house(settings)
+    try:
+        serve_or_say(house, ROLES, ready=lambda: welcome(settings, folder, passwords, play_samples(house)))
+    finally:
+        house.close()
+    say("Stopped. Start it again and it goes on where it was.")
+
+
+def require_free(settings: Settings) -> None:
+    """One sentence for a port in use, before anything else is done. Raises Unusable."""
+    from gateway.cli.trouble import Unusable
+
+    for option, host, port in (("--smtp-port", settings.smtp.host, settings.smtp.port), ("--web-port", settings.web.host, settings.web.port)):
+        try:
+            with socket.socket() as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind((host, port))
+        except OSError as fault:
+            raise Unusable(f"Port {port} cannot be used ({(fault.strerror or str(fault)).lower()}); choose another one with {option}.") from None
+
+
+def welcome(settings: Settings, folder: Path, passwords: dict[str, str], played: int) -> None:
+    """What is there, and what to try."""
+    me, smtp, web = _myself(), f"{settings.smtp.host}:{settings.smtp.port}", f"http://{settings.web.host}:{settings.web.port}"
+    say()
+    say(f"The demo of Guichet is running in {folder}. Ctrl-C stops it.")
+    say()
+    say(f"  Mail in    SMTP on {smtp}, for support@demo.example, help@demo.example and claims@demo.example")
+    say(f"  Mail out   {folder / 'outgoing'} (a Maildir; nothing leaves this machine)")
+    say(f"  Health     {web}/healthz, {web}/readyz, {web}/metrics")
+    say(f"  People     passwords are in {folder / 'passwords.txt'}")
+    for email, password in passwords.items():
+        say(f"             {email}  {password}")
+    if played:
+        say(f"  To begin   {played} sample mails have come in")
+    say()
+    say("There are no pages to log in to in this version; everything is done by commands, in another terminal:")
+    say()
+    say(f"  export GUICHET_CONFIG={shlex.quote(str((folder / 'guichet.toml').absolute()))}")
+    for line in ("item list", "item list --as ann@demo.example --json", "inbound list", "outbox list", "check", "--help"):
+        say(f"  {me} {line}")
+    say()
+    say("Send a mail:")
+    say()
+    say(f"  swaks --server {smtp} --from you@acme.example --to support@demo.example --header 'Subject: Hello' --body 'Is anybody there?'")
+    say("  or, with nothing but Python:")
+    text = r"From: you@acme.example\r\nTo: support@demo.example\r\nSubject: Hello\r\n\r\nIs anybody there?"
+    send = f"smtplib.SMTP('{settings.smtp.host}', {settings.smtp.port}).sendmail('you@acme.example', ['support@demo.example'], '{text}')"
+    say(f'  python3 -c "import smtplib; {send}"')
+    say()
+    sys.stdout.flush()
+
+
+def _myself() -> str:
+    """How this command is called in another terminal."""
+    called = Path(sys.argv[0])
+    if shutil.which("guichet") == str(called.absolute()):
+        return "guichet"
+    here = called.absolute()
+    return str(here.relative_to(Path.cwd())) if here.is_relative_to(Path.cwd()) else str(here)

@@ -1,0 +1,203 @@
+"""`guichet item`: work items; every command calls the same `gateway.desk.Desk` as pages and API."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gateway.cli.house import acting, as_option, current_setup, json_option, opened
+from gateway.cli.shown import cell, say, say_fields, say_json, say_table
+
+if TYPE_CHECKING:
+    from gateway.bootstrap import House
+
+COLUMNS = ("ref", "status", "wait_type", "queue", "assignee", "owner", "title")
+METHODS = (
+    "with_customer_response",
+    "no_customer_response",
+    "rejected",
+    "rejected_as_spam",
+    "rejected_address_not_configured",
+)
+
+
+@click.group()
+def command() -> None:
+    """Work items: tickets and cases.
+
+    \b
+    guichet item list --status to_do
+    guichet item show 101203-T
+    guichet item do 101203-T wait --days 3 --close-if-no-answer
+    guichet item mail 101203-T --text "Please send us the invoice." --resolve
+    """
+
+
+@command.command()
+@click.option("--process", required=True, help="Name of the ticket or case process.")
+@click.option("--title", default="", help="What it is about.")
+@click.option("--description", default="", help="More about it.")
+@click.option("--category", default="", help="A category of the process.")
+@click.option("--contact", "contacts", multiple=True, metavar="ADDRESS", help="A contact; may be given several times.")
+@click.option("--submit", is_flag=True, help="Hand it in at once; else it is a draft.")
+@as_option
+@json_option
+@click.pass_context
+def new(ctx: click.Context, /, process: str, by: str | None, as_json: bool, **asked: Any) -> None:
+    """A new ticket or case."""
+    with opened(ctx) as house:
+        _say_item(house.desk.new_item(acting(house, by), process=process, **asked), as_json)
+
+
+@command.command()
+@click.argument("ref")
+@as_option
+@json_option
+@click.pass_context
+def show(ctx: click.Context, ref: str, by: str | None, as_json: bool) -> None:
+    """An item with its timeline, newest first."""
+    with opened(ctx) as house:
+        item = house.desk.show(ref, acting(house, by))
+    if as_json:
+        say_json(item)
+        return
+    say_fields(item, leave_out=("timeline",))
+    say()
+    for entry in item["timeline"]:
+        say_entry(entry)
+
+
+def say_entry(entry: Mapping[str, Any]) -> None:
+    """One line of the timeline, its text below it."""
+    head = " ".join(cell(entry.get(name)) for name in ("at", "kind", "by") if entry.get(name))
+    more = cell({name: entry.get(name) for name in ("from", "to", "subject", "state", "inbound_id", "outbox_id")})
+    say(f"{head}  {more}".rstrip())
+    for line in str(entry.get("text") or "").splitlines():
+        say(f"    {line}")
+
+
+@command.command("list")
+@click.option("--status", multiple=True, help="Such as to_do, in_progress, wait; may be given several times.")
+@click.option("--queue", default="", help="Name of a queue.")
+@click.option("--assignee", default="", metavar="EMAIL", help="Whose items.")
+@click.option("--text", default="", help="What title, reference or contacts contain.")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=200, show_default=True, help="At most so many.")
+@as_option
+@json_option
+@click.pass_context
+def list_(ctx: click.Context, /, by: str | None, as_json: bool, **asked: Any) -> None:
+    """Items within sight, the last changed first."""
+    with opened(ctx) as house:
+        found = house.desk.list_items(acting(house, by), **asked)
+    say_table(found, COLUMNS, as_json=as_json)
+
+
+@command.command()
+@click.argument("ref")
+@click.argument("verb")
+@click.option("--method", help=f"How it was resolved: {', '.join(METHODS)} …")
+@click.option("--note", help="A note; with resolve it is the resolution.")
+@click.option("--until", metavar="TIME", help="Wait until then: 2026-03-29T09:30 (in your zone), with a zone, or PT2H from now.")
+@click.option("--days", type=float, help="Wait so many days for an answer (parts allowed).")
+@click.option("--close-if-no-answer", is_flag=True, help="Close the ticket if no answer comes in those days.")
+@click.option("--type", "wait_type", help="Which wait: more_information, until, pause.")
+@click.option("--to", metavar="EMAIL", help="Whom it is assigned to.")
+@click.option("--title", help="A new title (edit).")
+@click.option("--description", help="A new description (edit).")
+@click.option("--category", help="A new category (edit).")
+@as_option
+@json_option
+@click.pass_context
+def do(ctx: click.Context, /, ref: str, verb: str, by: str | None, as_json: bool, until: str | None, close_if_no_answer: bool, **asked: Any) -> None:
+    """Do VERB with the item REF.
+
+    \b
+    submit take release assign start stop wait pause resume resolve
+    resolve-again reopen cancel note edit mark-read mark-new
+    """
+    with opened(ctx) as house:
+        person = acting(house, by)
+        moment = moment_of(house, person, until)
+        _say_item(house.desk.do(ref, verb, person, until=moment, close_if_no_answer=close_if_no_answer or None, **asked), as_json)
+
+
+@command.command()
+@click.argument("ref")
+@click.option("--text", required=True, help="What to write; “-” reads it from standard input.")
+@click.option("--to", multiple=True, metavar="ADDRESS", help="To whom; without it the one who wrote last.")
+@click.option("--cc", multiple=True, metavar="ADDRESS", help="Copy to.")
+@click.option("--bcc", multiple=True, metavar="ADDRESS", help="Blind copy to.")
+@click.option("--subject", help="Without it that of the conversation.")
+@click.option("--at", "send_at", metavar="TIME", help="Send then: 2026-03-29T09:30 (in your zone), with a zone, or PT2H from now.")
+@click.option("--undo", metavar="DURATION", help="How long it can be undone, such as PT10S; without it your own delay.")
+@click.option("--resolve", is_flag=True, help="Resolve the item with this mail.")
+@click.option("--method", help="With --resolve: how it was resolved.")
+@click.option("--importance", type=click.Choice(["high", "normal", "low"]), help="How important the mail says it is.")
+@as_option
+@json_option
+@click.pass_context
+def mail(
+    ctx: click.Context,
+    /,
+    ref: str,
+    by: str | None,
+    as_json: bool,
+    text: str,
+    to: tuple[str, ...],
+    cc: tuple[str, ...],
+    bcc: tuple[str, ...],
+    send_at: str | None,
+    undo: str | None,
+    **asked: Any,
+) -> None:
+    """Write a mail on the item REF; it goes into the outbox."""
+    from core.durations import parse_duration
+    from core.refusal import Refused
+
+    try:
+        delay = parse_duration(undo) if undo is not None else None
+    except ValueError as fault:
+        raise Refused(f"--undo: {fault}.") from None
+    with opened(ctx) as house:
+        person = acting(house, by)
+        for warning in house.desk.warnings(ref, person):
+            click.echo(f"Warning: {warning}", err=True)
+        message = house.desk.mail(
+            ref,
+            person,
+            text=sys.stdin.read() if text == "-" else text,
+            to=to or None,
+            cc=cc or None,
+            bcc=bcc or None,
+            send_at=moment_of(house, person, send_at),
+            undo=delay,
+            **asked,
+        )
+    if as_json:
+        say_json(message)
+    else:
+        say(f"{message['id']} {message['state']}, to be sent {message['due_at']}")
+        say(f"Undo: guichet outbox cancel {message['id']}")
+
+
+def moment_of(house: House, person: str, text: str | None) -> datetime | None:
+    """A time as the person typed it, in the person's zone."""
+    from core.mail import address_key
+    from gateway.local_time import parse_moment
+
+    if text is None:
+        return None
+    setup = current_setup(house)
+    user = setup.user_of.get(address_key(person))
+    return parse_moment(text, (user.timezone if user else "") or setup.timezone, house.clock.now())
+
+
+def _say_item(item: Mapping[str, Any], as_json: bool) -> None:
+    if as_json:
+        say_json(item)
+    else:
+        say(" ".join(cell(item.get(name)) for name in ("ref", "status", "wait_type", "resolution_method", "title") if item.get(name)))

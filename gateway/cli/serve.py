@@ -1,0 +1,75 @@
+"""`guichet serve`: the service, all roles in one process or one role per process; what runs is `gateway/serve.py`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from gateway.cli.house import settings_of
+
+if TYPE_CHECKING:
+    from gateway.settings import Settings
+
+ROLES = ("smtp", "worker", "dispatch", "scheduler", "web")
+
+
+def _roles(_ctx: click.Context, _option: click.Parameter, value: str | None) -> tuple[str, ...]:
+    chosen = tuple(dict.fromkeys(part.strip() for part in (value or ",".join(ROLES)).split(",") if part.strip()))
+    strange = [role for role in chosen if role not in ROLES]
+    if strange or not chosen:
+        raise click.BadParameter(f"“{', '.join(strange)}” is no role here; possible: {', '.join(ROLES)}")
+    return chosen
+
+
+@click.command()
+@click.option("--roles", callback=_roles, metavar="ROLE,…", help=f"Only these roles: {', '.join(ROLES)}. Without it all of them.")
+@click.pass_context
+def command(ctx: click.Context, roles: tuple[str, ...]) -> None:
+    """Serve until SIGTERM or Ctrl-C.
+
+    \b
+    guichet serve
+    guichet serve --roles smtp,web
+    """
+    from gateway import log
+    from gateway.bootstrap import open_house
+    from gateway.store.version import require_head
+
+    settings = settings_of(ctx)
+    log.configure(settings.log.level, settings.log.format)
+    say_settings(settings)
+    house = open_house(settings)
+    try:
+        with house.database.read() as connection:
+            require_head(connection)
+        serve_or_say(house, roles)
+    finally:
+        house.close()
+
+
+def say_settings(settings: Settings) -> None:
+    """Every setting that is not a default, and where it comes from, secrets dotted."""
+    import logging
+
+    from gateway.settings_source import shown
+
+    log = logging.getLogger("guichet.settings")
+    for key, value, origin in shown(settings):
+        if origin != "default":
+            log.info("setting", extra={"key": key, "value": value, "origin": origin})
+
+
+def serve_or_say(house: object, roles: tuple[str, ...], **more: object) -> None:
+    """Serve; a port in use or a certificate that cannot be read is a sentence. Raises Unusable."""
+    import ssl
+
+    from gateway.cli.trouble import Unusable
+    from gateway.serve import serve
+
+    try:
+        serve(house, roles, **more)  # type: ignore[arg-type]  # a House
+    except ssl.SSLError as fault:
+        raise Unusable(f"The TLS certificate or key cannot be used: {fault.reason or fault}.") from None
+    except OSError as fault:
+        raise Unusable(f"The service cannot start: {fault.strerror or fault}.") from None

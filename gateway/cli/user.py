@@ -1,0 +1,130 @@
+"""`guichet user`: the people of the desk, their roles and passwords."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import click
+
+from gateway.cli.house import acting, as_option, current_setup, json_option, opened
+from gateway.cli.shown import say, say_table
+
+if TYPE_CHECKING:
+    from core.setup import Setup, User
+    from gateway.bootstrap import House
+
+COLUMNS = ("email", "name", "role", "team", "queues", "active")
+
+
+@click.group()
+def command() -> None:
+    """The people of the desk.
+
+    \b
+    guichet user list
+    guichet user add ann@your.example --name "Ann Agent" --queue "First line"
+    guichet user passwd ann@your.example
+    """
+
+
+@command.command("list")
+@json_option
+@click.pass_context
+def list_(ctx: click.Context, as_json: bool) -> None:
+    """Everybody, also those who left."""
+    from core.plain import to_plain
+
+    with opened(ctx) as house:
+        users = current_setup(house).users
+    say_table([{**to_plain(user, full=True), "id": user.id, "active": user.active} for user in users], COLUMNS, as_json=as_json)
+
+
+@command.command()
+@click.argument("email")
+@click.option("--name", default="", help="Name as customers see it.")
+@click.option("--role", type=click.Choice(["agent", "leader", "admin"]), default="agent", show_default=True)
+@click.option("--team", default="", help="The team the user belongs to.")
+@click.option("--queue", "queues", multiple=True, help="A queue the user works on; may be given several times.")
+@click.option("--language", default="", help="Such as en or fr.")
+@click.option("--timezone", default="", help="Such as Europe/Paris.")
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input; else one is made and printed.")
+@as_option
+@click.pass_context
+def add(
+    ctx: click.Context, email: str, name: str, role: str, team: str, queues: tuple[str, ...], language: str, timezone: str, password_stdin: bool, by: str | None
+) -> None:
+    """Take in a new user, or one who left and comes back."""
+    from core.mail import address_key
+    from core.refusal import Refused
+    from core.setup import Role
+    from core.setup import User as Person
+
+    user = Person("", email, name or email.partition("@")[0], Role(role), team, queues, language, timezone)
+    with opened(ctx) as house:
+        setup = current_setup(house)
+        if address_key(email) in setup.user_of:
+            raise Refused(f"{email} is a user already.")
+        _save(house, replace(setup, users=(*_others(setup, email), user)), acting(house, by))
+        _set_password(house, email, acting(house, by), password_stdin)
+
+
+@command.command()
+@click.argument("email")
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input; else one is made and printed.")
+@as_option
+@click.pass_context
+def passwd(ctx: click.Context, email: str, password_stdin: bool, by: str | None) -> None:
+    """Give a user a new password."""
+    with opened(ctx) as house:
+        _set_password(house, email, acting(house, by), password_stdin)
+
+
+@command.command()
+@click.argument("email")
+@as_option
+@click.pass_context
+def deactivate(ctx: click.Context, email: str, by: str | None) -> None:
+    """A user leaves: no longer logs in or gets work; the history keeps the name."""
+    from core.mail import address_key
+    from core.refusal import Refused
+
+    with opened(ctx) as house:
+        setup = current_setup(house)
+        if address_key(email) not in setup.user_of:
+            raise Refused(f"There is no active user “{email}”.")
+        _save(house, replace(setup, users=_others(setup, email)), acting(house, by))
+    say(f"{email} is no longer active.")
+
+
+def _others(setup: Setup, email: str) -> tuple[User, ...]:
+    from core.mail import address_key
+
+    return tuple(user for user in setup.users if address_key(user.email) != address_key(email))
+
+
+def _save(house: House, setup: Setup, by: str) -> None:
+    """Save after the checks that a desk file goes through."""
+    from core.refusal import Refused
+    from gateway.deskfile import checks
+
+    active = replace(setup, users=tuple(user for user in setup.users if user.active))
+    for path, said in checks.people(active):
+        raise Refused(f"{path.rpartition('.')[2]}: {said}.")
+    with house.database.durable() as connection:
+        house.setups.save(connection, setup, by, house.clock.now())
+
+
+def _set_password(house: House, email: str, by: str, from_stdin: bool) -> None:
+    from core.refusal import Refused
+    from gateway.clock import new_password
+    from gateway.store.passwords import PasswordTrouble, set_password
+
+    password = sys.stdin.readline().rstrip("\n") if from_stdin else new_password()
+    try:
+        with house.database.durable() as connection:
+            set_password(connection, email, password, by, house.clock.now())
+    except PasswordTrouble as trouble:
+        raise Refused(str(trouble)) from None
+    say(f"{email} has a new password." if from_stdin else f"{email} has the password {password}")

@@ -1,0 +1,118 @@
+"""The demo: a small installation written into a folder, and a few mails to begin with; serving it is `gateway/cli/demo.py`."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import timedelta
+from email.message import Message
+from email.parser import BytesHeaderParser
+from email.utils import format_datetime, getaddresses
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gateway.clock import Clock, new_password
+from gateway.deskfile import read_desk
+from gateway.inbound.port import Arrival
+from gateway.store.engine import Database
+from gateway.store.passwords import set_password
+from gateway.store.setups import Setups
+
+if TYPE_CHECKING:
+    from gateway.bootstrap import House
+
+SAMPLES = Path(__file__).resolve().parent.parent / "templates" / "demo"
+BY = "demo"
+
+SETTINGS_FILE = """\
+# The settings of the demo; see docs/settings.md. Commands find it by --config or GUICHET_CONFIG.
+
+data = "."                        # folder of the database, the keys and the local mail: here
+
+[database]
+url = "sqlite:///guichet.db"
+
+[smtp]
+host = "127.0.0.1"
+port = {smtp_port}
+
+[web]
+host = "127.0.0.1"
+port = {web_port}
+"""
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Where the demo listens, on loopback."""
+
+    smtp: int = 2525
+    web: int = 8080
+
+
+def write_settings(folder: Path, ports: Ports) -> Path:
+    """The folder with its settings file; a file that is there stays. Returns its path. Raises OSError."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o750)
+    file = folder / "guichet.toml"
+    if not file.exists():
+        file.write_text(SETTINGS_FILE.format(smtp_port=ports.smtp, web_port=ports.web), "utf-8")
+    return file
+
+
+def fill_desk(database: Database, folder: Path, clock: Clock) -> dict[str, str]:
+    """The sample desk with a password for each user, if the database has no desk yet. Returns new passwords by e-mail address.
+
+    passwords.txt is written before the hashes are committed: a crash in between leaves a file that the next start writes anew.
+    """
+    setups = Setups(clock)
+    with database.read() as connection:
+        if setups.current(connection).revision:
+            return {}
+    setup = read_desk(SAMPLES / "desk.toml").setup
+    passwords = {user.email: new_password() for user in setup.users}
+    _write_private(folder / "passwords.txt", "".join(f"{email}  {password}\n" for email, password in passwords.items()))
+    now = clock.now()
+    with database.durable() as connection:
+        setups.save(connection, setup, BY, now)
+        for email, password in passwords.items():
+            set_password(connection, email, password, BY, now)
+    desk_file = folder / "desk.toml"
+    if not desk_file.exists():
+        desk_file.write_text((SAMPLES / "desk.toml").read_text("utf-8"), "utf-8")
+    return passwords
+
+
+def _write_private(file: Path, text: str) -> None:
+    """A file that nobody else can read at any moment."""
+    file.unlink(missing_ok=True)
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as handle:
+        handle.write(text)
+
+
+def play_samples(house: House) -> int:
+    """Hand the sample mails to the intake, if no mail has ever come in. Returns how many. A second time they would only be duplicates."""
+    from gateway.store.figures import figures
+
+    now = house.clock.now()
+    with house.database.read() as connection:
+        if any(figures(connection, now).inbound.values()):
+            return 0
+    files = sorted((SAMPLES / "mails").glob("*.eml"))
+    waiting = []
+    for place, file in enumerate(files):
+        raw = file.read_bytes().replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+        head = BytesHeaderParser().parsebytes(raw)
+        date = format_datetime(now - timedelta(minutes=5 * (len(files) - place))).encode("ascii")
+        sender, recipients = _envelope(head)
+        waiting.append(house.intake.submit(Arrival(b"Date: " + date + b"\r\n" + raw, "demo", now, sender, recipients)))
+    for future in waiting:
+        future.result()
+    return len(waiting)
+
+
+def _envelope(head: Message) -> tuple[str, tuple[str, ...]]:
+    """The envelope that the sample's header stands for."""
+    (_, sender), *_ = getaddresses([str(head["From"])])
+    return sender, tuple(address for _, address in getaddresses([str(head["To"]), str(head["Cc"] or "")]) if address)
+
+

@@ -1,0 +1,46 @@
+"""A setup as a desk file; reading one is `reading.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from core.plain import to_plain
+from core.setup import Setup
+from core.setup_parts import Desk
+from gateway.deskfile.sections import SECTIONS, values_of
+
+
+def write_desk(setup: Setup) -> str:
+    """The desk file of a setup; reading it gives the same setup (without ids)."""
+    import tomlkit
+
+    document = tomlkit.document()
+    document.add(tomlkit.comment("The desk: everything administrators configure. Apply it with: guichet config apply FILE"))
+    head = Desk(setup.name, setup.timezone, setup.language, setup.default_connector, setup.unmonitored_address)
+    document["desk"] = _table(to_plain(head, full=True))
+    for section in SECTIONS:
+        values = list(values_of(section, setup))
+        if values:
+            document[section.name] = entries = tomlkit.aot()
+            for value in values:
+                entries.append(_table({key: content for key, content in to_plain(value, full=False).items() if key not in section.apart}))
+    return tomlkit.dumps(document)
+
+
+def _table(content: Mapping[str, Any]) -> Any:
+    import tomlkit
+
+    table = tomlkit.table()
+    for key, value in content.items():
+        if key in ("incoming", "outgoing"):
+            inline = tomlkit.inline_table()
+            inline.update(value)
+            table[key] = inline
+        elif isinstance(value, dict):
+            table[key] = _table(value)
+        elif isinstance(value, str) and "\n" in value:
+            table[key] = tomlkit.string(value, multiline=True)
+        else:
+            table[key] = value
+    return table

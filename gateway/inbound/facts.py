@@ -1,0 +1,265 @@
+"""Reads from the database what routing and core must know of one mail, in a few bounded queries; what follows from it is decided by them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, func, select
+
+from core.brakes import OVERALL_WINDOW, SENDER_WINDOW, Brakes, Lately
+from core.mail import FREE_MAIL_DOMAINS, Address, Envelope, Mail
+from core.mail_facts import MailFacts
+from core.outbox import OutboxMessage
+from core.refs import references_in_subject
+from core.setup import RouteEffect, Setup
+from core.verdict import Resolution
+from core.work_item import WorkItem
+from gateway.keys import Keys
+from gateway.routing.authentication import authentication
+from gateway.routing.classify import is_null_sender
+from gateway.routing.facts import Facts, Outgoing, Sender, Taken, Target
+from gateway.routing.match import REPLACING_LINKS, SPLIT_LINK, message_ids
+from gateway.routing.recipients import Recipient, recipients
+from gateway.store import brakes as counts
+from gateway.store import contacts, items, outbox_rows
+from gateway.store.schema import automatic_mail, contact, contact_address, intake_key
+
+FOLLOWED_LINKS = frozenset({*REPLACING_LINKS, SPLIT_LINK, "followed_by"})
+MOST_IDS = 60
+"""Ids of one mail that are looked up: In-Reply-To, and the newest of References."""
+MOST_ITEMS = 200
+MOST_ROUNDS = 5
+"""Steps from item to item that are read; a longer chain ends where reading ends."""
+MOST_PEOPLE = 50
+
+_K = intake_key.c
+_TAKEN = select(_K.connector, _K.recipient, _K.message_id, _K.content_key, _K.inbound_id, _K.at).where(
+    _K.connector.in_(bindparam("connectors", expanding=True)),
+    _K.recipient.in_(bindparam("recipients", expanding=True)),
+    _K.message_id == bindparam("its_id"),
+)
+_TAKEN_NAMELESS = _TAKEN.where(_K.content_key == bindparam("its_content"))
+_PEOPLE = (
+    select(contact_address.c.address_key, contact.c.id, contact.c.company)
+    .join(contact, contact_address.c.contact_id == contact.c.id)
+    .where(contact_address.c.address_key.in_(bindparam("keys", expanding=True)))
+)
+_A = automatic_mail.c
+_NTH_NEWEST = (
+    select(_A.at).where(_A.seq <= select(func.max(_A.seq)).scalar_subquery() - bindparam("before")).order_by(_A.seq.desc()).limit(1)
+)
+_TO_SENDER = select(func.count()).select_from(
+    select(_A.seq).where(_A.address_key == bindparam("its_key"), _A.at > bindparam("since")).limit(bindparam("most")).subquery()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """The facts of routing, and what the core needs besides them."""
+
+    facts: Facts
+    mail_facts: MailFacts
+
+
+class NotYet(Exception):
+    """A report came back before our own delivery was settled: look again in a moment."""
+
+
+class FactReader:
+    """Reads for one installation. Holds nothing but keys and brakes; every method is told its connection."""
+
+    def __init__(self, keys: Keys, brakes: Brakes) -> None:
+        self._keys = keys
+        self._brakes = brakes
+
+    def read(self, connection: Connection, inbound_id: str, mail: Mail, envelope: Envelope, setup: Setup, now: datetime) -> Read:
+        """Everything routing asks. Raises NotYet for a report about a mail that is just being sent."""
+        found, strange = recipients(mail, envelope, setup)
+        ours = tuple(self._verified(recipient) for recipient in found)
+        received_at = envelope.received_at or now
+        ids = [message_id for _, message_id in message_ids(mail)[:MOST_IDS]]
+        signed = frozenset(message_id for message_id in ids if self._keys.verified_message_id(message_id))
+        known = items.known_ids(connection, (*ids, mail.message_id))
+        by_ref = items.by_refs(connection, self._refs(mail, ours, setup))
+        returned = self._returned(connection, mail, ours, by_ref)
+        pointed = {one.item_id for message_id in ids for one in known.get(message_id, ())} | {item.id for item in by_ref.values()}
+        if returned is not None and returned.item_id:
+            pointed.add(returned.item_id)
+        targets = _targets(connection, pointed, {item.id: item for item in by_ref.values()})
+        people = _people(connection, mail)
+        own_id = self._keys.verified_message_id(mail.message_id)
+        own = outbox_rows.get(connection, own_id) if own_id else None
+        facts = Facts(
+            setup=setup,
+            inbound_id=inbound_id,
+            received_at=received_at,
+            recipients=ours,
+            strange=strange,
+            sender=self._sender(connection, mail, setup, ours, people, judged=bool(targets)),
+            null_sender=is_null_sender(mail, envelope),
+            archive=envelope.archive,
+            signed=signed,
+            known={message_id: tuple(dict.fromkeys(one.item_id for one in found)) for message_id, found in known.items()},
+            by_ref={ref: item.id for ref, item in by_ref.items()},
+            targets=targets,
+            taken=_taken(connection, mail, ours),
+            is_own=bool(own_id),
+            own=_outgoing(own),
+            returned=_outgoing(returned),
+        )
+        mail_facts = self._mail_facts(facts, mail, people, known, returned)
+        return Read(facts, mail_facts)
+
+    def for_opening(self, connection: Connection, read: MailFacts, resolution: Resolution, mail: Mail, now: datetime) -> MailFacts:
+        """What is only asked when items will be opened: brakes, suppression, and the contacts of what is followed up. Numbers come from the caller."""
+        followed = {verdict.old_id for verdict in resolution.verdicts if verdict.copies}
+        keys = [address.key for address in (*mail.from_[:1], *mail.cc[:MOST_PEOPLE])]
+        return replace(
+            read,
+            contacts=items.contacts_of(connection, followed) if followed else {},
+            brakes=self._brakes,
+            lately=self._lately(connection, read.sender_key, now),
+            suppressed=counts.suppressed(connection, keys, now),
+        )
+
+    # ------------------------------------------------------------ pieces
+
+    def _verified(self, recipient: Recipient) -> Recipient:
+        ref = self._keys.verified_reply_tag(recipient.tag) if "." in recipient.tag else ""
+        return replace(recipient, signed_ref=ref) if ref else recipient
+
+    def _refs(self, mail: Mail, ours: Iterable[Recipient], setup: Setup) -> list[str]:
+        """References in the subject, in plus-tags, and those that appending routes name."""
+        connectors = {recipient.connector for recipient in ours}
+        appended = [route.item.upper() for route in setup.routes if route.effect is RouteEffect.APPEND and route.connector in connectors]
+        tagged = [ref for recipient in ours for ref in (recipient.signed_ref, recipient.plain_ref) if ref]
+        return [*references_in_subject(mail.subject)[:10], *tagged, *appended][:MOST_ITEMS]
+
+    def _returned(self, connection: Connection, mail: Mail, ours: tuple[Recipient, ...], by_ref: Mapping[str, WorkItem]) -> OutboxMessage | None:
+        """The mail of ours that a report speaks of: by our signed Message-ID in it, or by the signed address it came back to (decisions.md 3)."""
+        report = mail.report
+        if report is None and mail.content_type != "multipart/report":
+            return None
+        named = (report.original_message_id if report else "", *mail.in_reply_to, *mail.references[-3:])
+        outbox_id = next((found for found in map(self._keys.verified_message_id, filter(None, named)) if found), "")
+        message = outbox_rows.get(connection, outbox_id) if outbox_id else self._by_bounce_address(connection, mail, ours, by_ref)
+        if message is not None and message.state.value == "sending":
+            raise NotYet(message.id)
+        return message
+
+    def _by_bounce_address(
+        self, connection: Connection, mail: Mail, ours: tuple[Recipient, ...], by_ref: Mapping[str, WorkItem]
+    ) -> OutboxMessage | None:
+        """The newest mail of the item to an address that the report names."""
+        failed = {Address(one.address).key for one in mail.report.recipients} if mail.report else set()
+        for recipient in ours:
+            item = by_ref.get(recipient.signed_ref) if recipient.signed_ref else None
+            for message in sorted(outbox_rows.of_item(connection, item.id), key=lambda one: -one.seq) if item else ():
+                if failed & {one.address.key for one in message.recipients}:
+                    return message
+        return None
+
+    def _sender(
+        self, connection: Connection, mail: Mail, setup: Setup, ours: tuple[Recipient, ...], people: Mapping[str, Any], *, judged: bool
+    ) -> Sender:
+        """`judged`: there are items to compare with, so that all addresses of the authors are needed (decisions.md, "participant")."""
+        author = mail.author
+        if author is None:
+            return Sender(authentication=authentication(mail, ()))
+        company = setup.company(author.domain) if author.domain not in FREE_MAIL_DOMAINS else None
+        known = people.get(author.key)
+        names = {company.name if company is not None else "", known.company if known is not None else ""} - {""}
+        connectors = {recipient.connector for recipient in ours} or {connector.name for connector in setup.connectors}
+        trusted = {server for name in connectors if (one := setup.connector_named.get(name)) is not None for server in one.trusted_authserv_ids}
+        return Sender(
+            key=author.key,
+            authors=tuple(_identity(connection, address, people, judged=judged) for address in mail.from_[:10]),
+            ours=setup.is_ours(author.address),
+            known=known is not None,
+            companies=frozenset(names),
+            domain_company=company.name if company is not None else "",
+            authentication=authentication(mail, trusted),
+        )
+
+    def _mail_facts(self, facts: Facts, mail: Mail, people: Mapping[str, Any], known: Mapping[str, Any], returned: OutboxMessage | None) -> MailFacts:
+        sender = facts.sender
+        copies = known.get(mail.message_id, ()) if mail.message_id else ()
+        return MailFacts(
+            inbound_id=facts.inbound_id,
+            received_at=facts.received_at,
+            archive=facts.archive,
+            sender_key=sender.key,
+            sender_known=sender.known,
+            sender_companies=sender.companies,
+            authenticated=sender.authentication.dmarc.value == "pass",
+            dmarc_failed=sender.authentication.dmarc.value == "fail",
+            items={item_id: target.item for item_id, target in facts.targets.items()},
+            known_people={key: person.company for key, person in people.items()},
+            same_mail=tuple(dict.fromkeys(one.item_id for one in copies if one.direction == "in" and one.source_id != facts.inbound_id)),
+            returned=returned,
+        )
+
+    def _lately(self, connection: Connection, sender: str, now: datetime) -> Lately:
+        """The n-th newest automatic mail tells whether the hour is full, without counting what may be many (decisions.md 9)."""
+        limits = self._brakes
+        newest = connection.execute(_NTH_NEWEST, {"before": max(limits.per_hour - 1, 0)}).scalar_one_or_none()
+        to_sender = connection.execute(_TO_SENDER, {"its_key": sender, "since": now - SENDER_WINDOW, "most": limits.per_sender_day}).scalar_one()
+        return Lately(sender=int(to_sender), over_hour=limits.per_hour == 0 or (newest is not None and newest > now - OVERALL_WINDOW))
+
+
+def _targets(connection: Connection, pointed: Iterable[str], loaded: Mapping[str, WorkItem]) -> dict[str, Target]:
+    """The items pointed to and those their links lead to, each with its people."""
+    found: dict[str, Target] = {}
+    wanted = list(dict.fromkeys(pointed))
+    for _ in range(MOST_ROUNDS):
+        wanted = [item_id for item_id in wanted if item_id not in found][: MOST_ITEMS - len(found)]
+        if not wanted:
+            break
+        there = {item_id: loaded[item_id] for item_id in wanted if item_id in loaded}
+        there.update(items.load(connection, [item_id for item_id in wanted if item_id not in there]))
+        tied = items.participants_of(connection, there)
+        links = items.links_of(connection, there)
+        found.update({item_id: Target(item, tied[item_id], links[item_id]) for item_id, item in there.items()})
+        wanted = [link.other_id for item_id in there for link in links[item_id] if link.kind in FOLLOWED_LINKS]
+    return found
+
+
+def _people(connection: Connection, mail: Mail) -> dict[str, Any]:
+    """Address key → contact row, of authors and Cc that we know."""
+    keys = list(dict.fromkeys(address.key for address in (*mail.from_, *mail.cc) if "@" in address.address))[:MOST_PEOPLE]
+    return {row.address_key: row for row in connection.execute(_PEOPLE, {"keys": keys})} if keys else {}
+
+
+def _identity(connection: Connection, address: Address, people: Mapping[str, Any], *, judged: bool) -> frozenset[str]:
+    """All addresses of the person behind an address."""
+    if judged and address.key in people:
+        return contacts.all_addresses(connection, (address.key,))
+    return frozenset({address.key})
+
+
+def _taken(connection: Connection, mail: Mail, ours: tuple[Recipient, ...]) -> dict[tuple[str, str], tuple[Taken, ...]]:
+    """What came in before for these recipients with the same id, or with the same content where there is no id."""
+    if not ours:
+        return {}
+    asked: dict[str, Any] = {
+        "connectors": list({recipient.connector for recipient in ours}),
+        "recipients": [recipient.key[:1000] for recipient in ours],
+        "its_id": mail.message_id[:998],
+    }
+    nameless = not mail.message_id
+    rows = connection.execute(_TAKEN_NAMELESS, {**asked, "its_content": mail.content_key}) if nameless else connection.execute(_TAKEN, asked)
+    found: dict[tuple[str, str], tuple[Taken, ...]] = {}
+    for row in rows:
+        place = (row.connector, row.recipient)
+        found[place] = (*found.get(place, ()), Taken(row.inbound_id, row.message_id, row.content_key, row.at))
+    return found
+
+
+def _outgoing(message: OutboxMessage | None) -> Outgoing | None:
+    if message is None:
+        return None
+    keys = frozenset(one.address.key for one in message.recipients)
+    return Outgoing(message.id, message.item_id or "", message.connector, keys, message.state.value)

@@ -1,0 +1,186 @@
+"""The one way in: every door hands its mails here and learns whether they are ours; reading them is `process.py`.
+
+Law 3: `Stored` is said only after the durable commit. Mails that wait while a commit is on its way share the next one,
+so a busy house pays one flush for many mails and an idle one waits for nobody.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+from core.setup import Setup
+from gateway.clock import Clock
+from gateway.inbound.port import Answer, Arrival, Refused, Stored, TryLater
+from gateway.store import arrivals
+from gateway.store.engine import Database, is_passing_fault
+
+MAX_SIZE = 45 * 2**20
+MAX_WAITING = 192 * 2**20
+BATCH_BYTES = 32 * 2**20
+BATCH_MAILS = 100
+
+log = logging.getLogger("guichet.intake")
+
+
+@dataclass(slots=True)
+class _Waiting:
+    arrival: Arrival
+    answer: Future[Answer]
+
+
+class Intake:
+    """Takes arrivals from any thread and commits them in groups.
+
+    `setup` is asked at every recipient check, on the caller's thread: it must be cheap. Sizes are bytes: `max_size` of one mail,
+    `max_waiting` of all that are not yet committed. `on_stored` is told the inbound ids after each commit; it may fail.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        setup: Callable[[], Setup],
+        *,
+        max_size: int = MAX_SIZE,
+        max_waiting: int = MAX_WAITING,
+        on_stored: Callable[[Sequence[str]], None] = lambda ids: None,
+    ) -> None:
+        self.clock = clock
+        self.max_size = max_size
+        self._database = database
+        self._setup = setup
+        self._max_waiting = max_waiting
+        self._on_stored = on_stored
+        self._changed = threading.Condition()
+        self._queue: deque[_Waiting] = deque()
+        self._waiting_bytes = 0
+        self._closing = False
+        self._thread: threading.Thread | None = None
+
+    def knows(self, address: str) -> bool:
+        """Whether an envelope recipient belongs to one of our connectors. Raises what `setup` raises when the database is away."""
+        return self._setup().receiver(address) is not None
+
+    def accept(self, arrival: Arrival) -> Answer:
+        """Store one mail and wait for the commit; without a running committer it commits alone, in the caller's thread."""
+        if self._is_running():
+            return self.submit(arrival).result()
+        refusal = self._refusal(arrival)
+        return refusal if refusal is not None else self._commit_and_tell([arrival])[0]
+
+    def submit(self, arrival: Arrival) -> Future[Answer]:
+        """Put one mail before the committer (started by the first one). A future cancelled before its turn is not stored."""
+        answer: Future[Answer] = Future()
+        with self._changed:
+            refusal = self._refusal(arrival)
+            if refusal is None:
+                self._queue.append(_Waiting(arrival, answer))
+                self._waiting_bytes += len(arrival.raw)
+                self._start()
+                self._changed.notify()
+        if refusal is not None:
+            answer.set_result(refusal)
+        return answer
+
+    def close(self) -> None:
+        """Commit what waits, then end the committer. Later arrivals are told to try later."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+            thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join()
+
+    def _refusal(self, arrival: Arrival) -> Answer | None:
+        size = len(arrival.raw)
+        if size > self.max_size:
+            return Refused("5.3.4", f"The mail has {size} bytes; at most {self.max_size} are taken.")
+        if self._closing:
+            return TryLater("closing")
+        if self._queue and self._waiting_bytes + size > self._max_waiting:
+            return TryLater("too much is waiting to be stored")
+        return None
+
+    def _is_running(self) -> bool:
+        return self._thread is not None and self._thread.is_alive()
+
+    def _start(self) -> None:
+        if not self._is_running():
+            self._thread = threading.Thread(target=self._run, name="intake", daemon=True)
+            self._thread.start()
+
+    def _run(self) -> None:
+        while self._turn():
+            pass
+
+    def _turn(self) -> bool:
+        """Commit one batch; False when closing and nothing waits. A function of its own, so that no mail outlives its turn in memory."""
+        batch = self._next_batch()
+        if not batch:
+            return False
+        claimed = [waiting for waiting in batch if waiting.answer.set_running_or_notify_cancel()]
+        if claimed:
+            answers = self._commit([waiting.arrival for waiting in claimed])
+            for waiting, answer in zip(claimed, answers, strict=True):
+                waiting.answer.set_result(answer)
+            self._tell(answers)
+        with self._changed:
+            self._waiting_bytes -= sum(len(waiting.arrival.raw) for waiting in batch)
+        return True
+
+    def _next_batch(self) -> list[_Waiting]:
+        batch: list[_Waiting] = []
+        size = 0
+        with self._changed:
+            while not self._queue and not self._closing:
+                self._changed.wait()
+            while self._queue and len(batch) < BATCH_MAILS:
+                size += len(self._queue[0].arrival.raw)
+                if batch and size > BATCH_BYTES:
+                    break
+                batch.append(self._queue.popleft())
+        return batch
+
+    def _commit_and_tell(self, batch: Sequence[Arrival]) -> list[Answer]:
+        answers = self._commit(batch)
+        self._tell(answers)
+        return answers
+
+    def _commit(self, batch: Sequence[Arrival]) -> list[Answer]:
+        """One durable transaction for the batch; if the fault is one of the mails', each alone, so that one cannot refuse the others."""
+        rows = [(self.clock.new_id(), arrival) for arrival in batch]
+        try:
+            with self._database.durable() as connection:
+                arrivals.store(connection, rows)
+        except Exception as fault:  # noqa: BLE001  # outer edge: whatever went wrong, every door that waits must get an answer
+            return self._answers_to(fault, batch)
+        return [Stored(inbound_id) for inbound_id, _ in rows]
+
+    def _answers_to(self, fault: Exception, batch: Sequence[Arrival]) -> list[Answer]:
+        if is_passing_fault(fault):
+            log.warning("intake_deferred", extra={"mails": len(batch), "fault": _sentence(fault)})
+            return [TryLater(_sentence(fault))] * len(batch)
+        if len(batch) > 1:
+            return [self._commit([arrival])[0] for arrival in batch]
+        log.error("intake_failed", extra={"door": batch[0].door, "peer": batch[0].peer, "size": len(batch[0].raw), "fault": _sentence(fault)})
+        return [TryLater(_sentence(fault))]
+
+    def _tell(self, answers: Sequence[Answer]) -> None:
+        ids = [answer.inbound_id for answer in answers if isinstance(answer, Stored)]
+        if not ids:
+            return
+        try:
+            self._on_stored(ids)
+        except Exception:  # outer edge: the rows are the truth, a lost wake-up costs a second (law 5)
+            log.exception("wake_failed", extra={"mails": len(ids)})
+
+
+def _sentence(fault: BaseException) -> str:
+    """The driver's own words without the statement and its parameters, which SQLAlchemy would append."""
+    origin = getattr(fault, "orig", None) or fault
+    return f"{type(origin).__name__}: {origin}"[:300]

@@ -1,0 +1,39 @@
+"""Times as people type them, in their own zone (decisions.md 23); what may be done at a time is decided in `core/`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from core.durations import parse_duration
+from core.refusal import Refused
+
+EXPECTED = "a time such as 2026-03-29T09:30, 2026-03-29T09:30+02:00, 2026-03-29, or a duration from now such as PT2H"
+
+
+def parse_moment(text: str, zone: str, now: datetime) -> datetime:
+    """The aware UTC moment a person means; without a zone theirs is meant. Raises Refused.
+
+    A time that the clocks jump over moves forward by the jump; one that comes twice is the first (`fold` 0 does both). A past time is refused.
+    """
+    text = text.strip()
+    moment = now + _duration(text) if text.startswith("P") else _local(text, zone)
+    if moment < now:
+        raise Refused(f"{text} is in the past.")
+    return moment
+
+
+def _duration(text: str) -> timedelta:
+    try:
+        return parse_duration(text)
+    except ValueError as fault:
+        raise Refused(f"{fault}.") from None
+
+
+def _local(text: str, zone: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+        aware = moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(zone or "UTC"), fold=0)
+        return aware.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise Refused(f"“{text[:60]}” is no time; {EXPECTED} is expected.") from None

@@ -1,0 +1,53 @@
+"""The shape of a way out: what it is given and what it answers; the dispatcher and every transport import this."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from core.delivery import Delivery
+from core.setup import Connector
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A sealed mail and for whom this attempt is. `id` is the outbox id; `envelope_from` '' is the null sender; `data` ends lines with CRLF."""
+
+    id: str
+    envelope_from: str
+    recipients: tuple[str, ...]
+    data: bytes
+
+
+class Transport(Protocol):
+    """A way out for one connector. Safe to use from several threads at once."""
+
+    def deliver(self, mail: Outgoing, before_final_dot: Callable[[], None]) -> Delivery:
+        """Try once. `before_final_dot` is called when nothing but the last write is left, and what it raises ends the attempt before that write.
+
+        Whatever else goes wrong is in the answer. Recipients come back by address key.
+        """
+        ...
+
+    def close(self) -> None:
+        """Give back what is kept open."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseTime:
+    """How long one attempt may take at the most, in seconds: everything before the final dot, and the wait for its answer."""
+
+    before_dot: float = 900.0
+    after_dot: float = 600.0
+    margin: float = 60.0
+
+    @property
+    def seconds(self) -> float:
+        """The lease of an attempt: longer than all time-outs together (architecture section 5)."""
+        return self.before_dot + self.after_dot + self.margin
+
+
+Transports = Callable[[Connector], Transport]
+"""Finds the way out of a connector."""

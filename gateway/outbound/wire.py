@@ -1,0 +1,201 @@
+"""One SMTP connection of ours: smtplib's verbs with strict replies and a deadline for everything; what a reply means is `core/delivery.py`.
+
+`smtplib` itself takes garbage or an over-long line after the final dot for a refusal, and cannot be held to a deadline while a
+server sends one byte a minute; so sending and reading are overridden here, and the order of the verbs is `dialogue.py`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import smtplib
+import socket
+import ssl
+import time
+from collections.abc import Callable
+
+from core.delivery import Reply, clean_words, reply_class
+
+MAX_LINE = 4096
+"""Bytes of a reply line; RFC 5321 section 4.5.3.1.5 allows 512."""
+MAX_LINES = 128
+CHUNK = 65_536
+
+_LINE = re.compile(rb"([2-5][0-9]{2})([ -]|$)([^\x00]*)", re.DOTALL)
+
+
+class Answer(Exception):
+    """What came back, or that nothing did. Raised through smtplib's verbs, and returned by ours."""
+
+    def __init__(self, reply: Reply, words: str, code: int = 0) -> None:
+        super().__init__(words)
+        self.reply = reply
+        self.words = clean_words(words)
+        self.code = code
+
+
+class Wire(smtplib.SMTP):
+    """A connection to one server. Every wait ends at `deadline` (seconds of `time.monotonic`) at the latest."""
+
+    def __init__(self, host: str, hostname: str, connect_timeout: float, command_timeout: float) -> None:
+        super().__init__(host="", local_hostname=hostname, timeout=command_timeout)
+        self._host = host
+        self._connect_timeout = connect_timeout
+        self._command_timeout = self._reply_timeout = command_timeout
+        self._buffer = bytearray()
+        self.command_encoding = "utf-8"
+        self.deadline = float("inf")
+        self.sock: socket.socket | None = None
+
+    # ------------------------------------------------------------ opening
+
+    def open(self, port: int, tls: ssl.SSLContext | None) -> None:
+        """Connect, and begin TLS at once where a context is given. Raises OSError for the connection, ssl.SSLError for TLS."""
+        plain = socket.create_connection((self._host, port), timeout=self._left(self._connect_timeout))
+        try:
+            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            plain.settimeout(self._left(self._connect_timeout))
+            self.sock = plain if tls is None else tls.wrap_socket(plain, server_hostname=self._host)
+        except BaseException:
+            plain.close()
+            raise
+
+    def encrypt(self, tls: ssl.SSLContext) -> None:
+        """STARTTLS (RFC 3207). What the server said before is forgotten, and nothing may have come in clear after its 220.
+
+        Raises Answer, smtplib.SMTPResponseException for a refusal, ssl.SSLError and OSError for the handshake.
+        """
+        self.starttls(context=tls)
+        if self._buffer:
+            raise Answer(Reply.GARBAGE, "the server sent more than its answer before TLS began")
+
+    # ------------------------------------------------------------ verbs
+
+    def command(self, line: str, timeout: float | None = None) -> Answer:
+        """One command and its reply. Raises ValueError for a line end inside: it would be two commands."""
+        if "\0" in line:
+            raise ValueError("a command may not hold NUL")
+        return self._asked(lambda: self.docmd(line), timeout)
+
+    def hello(self) -> Answer:
+        """EHLO; what the server offers is then known to `has_extn`."""
+        return self._asked(self.ehlo)
+
+    def reply(self, timeout: float | None = None) -> Answer:
+        """The next reply of the server, within `timeout` seconds in all."""
+        return self._asked(self.getreply, timeout)
+
+    def unasked(self) -> Answer | None:
+        """A reply that came although nothing was asked, or the end of the connection; None while the line is quiet."""
+        try:
+            self._read_now()
+        except Answer as lost:
+            return lost if not self._buffer else self.reply(1.0)
+        return self.reply(1.0) if self._buffer else None
+
+    def write(self, data: bytes | memoryview, timeout: float) -> Answer | None:
+        """Send all of it; an Answer if that failed. What part of it left is not known then."""
+        try:
+            assert self.sock is not None
+            self.sock.settimeout(self._left(timeout))
+            self.sock.sendall(data)
+        except TimeoutError:
+            return Answer(Reply.SILENCE, "the server took nothing any more")
+        except OSError as fault:
+            return _lost(fault)
+        return None
+
+    def leave(self) -> None:
+        """QUIT without waiting for the answer, and close."""
+        if self.sock is not None:
+            self.write(b"QUIT\r\n", 1.0)
+        self.drop()
+
+    def drop(self) -> None:
+        """Close without a word."""
+        with contextlib.suppress(OSError):
+            self.close()
+
+    # ------------------------------------------------------------ what smtplib's verbs stand on
+
+    def send(self, s: bytes | str) -> None:  # type: ignore[override]
+        """Raises Answer instead of smtplib's own exceptions."""
+        fault = self.write(s.encode(self.command_encoding, "replace") if isinstance(s, str) else s, self._command_timeout)
+        if fault is not None:
+            raise fault
+
+    def getreply(self) -> tuple[int, bytes]:
+        """Code and text lines of a well-formed reply (RFC 5321 section 4.2.1). Raises Answer for anything else."""
+        until = min(time.monotonic() + self._reply_timeout, self.deadline)
+        code = 0
+        lines: list[bytes] = []
+        while len(lines) < MAX_LINES:
+            line = self._line(until)
+            found = _LINE.fullmatch(line)
+            if found is None or (code and int(found[1]) != code):
+                raise Answer(Reply.GARBAGE, f"not an SMTP reply: {line[:200].decode('utf-8', 'replace')}")
+            code = int(found[1])
+            lines.append(found[3])
+            if found[2] != b"-":
+                return code, b"\n".join(lines)
+        raise Answer(Reply.GARBAGE, f"a reply of more than {MAX_LINES} lines")
+
+    # ------------------------------------------------------------ bytes
+
+    def _asked(self, verb: Callable[[], tuple[int, bytes]], timeout: float | None = None) -> Answer:
+        self._reply_timeout = self._command_timeout if timeout is None else timeout
+        try:
+            code, text = verb()
+        except Answer as answer:
+            return answer
+        finally:
+            self._reply_timeout = self._command_timeout
+        return Answer(reply_class(code), f"{code} {text.decode('utf-8', 'replace')}", code)
+
+    def _line(self, until: float) -> bytes:
+        """The next line without its end."""
+        while (end := self._buffer.find(b"\n")) < 0 and len(self._buffer) <= MAX_LINE:
+            self._read(until - time.monotonic())
+        if not 0 <= end <= MAX_LINE:
+            raise Answer(Reply.GARBAGE, "a reply line that is too long")
+        line = bytes(self._buffer[:end]).removesuffix(b"\r")
+        del self._buffer[: end + 1]
+        return line
+
+    def _read(self, left: float) -> None:
+        """Wait for more bytes, `left` seconds at the most."""
+        if left <= 0:
+            raise Answer(Reply.SILENCE, "the server did not answer in time")
+        try:
+            assert self.sock is not None
+            self.sock.settimeout(left)
+            more = self.sock.recv(CHUNK)
+        except TimeoutError:
+            raise Answer(Reply.SILENCE, "the server did not answer in time") from None
+        except OSError as fault:
+            raise _lost(fault) from None
+        if not more:
+            raise Answer(Reply.GONE, "the server closed the connection")
+        self._buffer += more
+
+    def _read_now(self) -> None:
+        """Take what has come already, without waiting."""
+        try:
+            assert self.sock is not None
+            self.sock.settimeout(0)
+            more = self.sock.recv(CHUNK)
+        except (BlockingIOError, ssl.SSLWantReadError):
+            return
+        except OSError as fault:
+            raise _lost(fault) from None
+        if not more:
+            raise Answer(Reply.GONE, "the server closed the connection")
+        self._buffer += more
+
+    def _left(self, timeout: float) -> float:
+        """Seconds for the next step; never nought, which would mean "do not wait"."""
+        return max(0.001, min(timeout, self.deadline - time.monotonic()))
+
+
+def _lost(fault: OSError) -> Answer:
+    return Answer(Reply.GONE, f"the connection was lost: {fault.strerror or fault}")

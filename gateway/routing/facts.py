@@ -1,0 +1,97 @@
+"""What routing is told before it decides: who the sender is, what the mail's ids point to, what was taken in before.
+
+Reading it from the database is `gateway/inbound/facts.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from core.decision import Link
+from core.setup import Setup
+from core.work_item import WorkItem
+from gateway.routing.authentication import Authentication
+from gateway.routing.recipients import Recipient, Strange
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Who wrote: address key of the first From ('' if there is none) and what we know of it.
+
+    `keys` are all addresses of that person; `authors` those of every From address, each with its person's other addresses.
+    """
+
+    key: str = ""
+    authors: tuple[frozenset[str], ...] = ()
+    ours: bool = False
+    known: bool = False
+    """They are among our contacts already."""
+    companies: frozenset[str] = frozenset()
+    """Names: the owner of the sender's domain, and the contact's company."""
+    domain_company: str = ""
+    """The company that owns the sender's domain; never for free-mail domains."""
+    authentication: Authentication = field(default_factory=Authentication)
+
+    @property
+    def keys(self) -> frozenset[str]:
+        return self.authors[0] if self.authors else frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """An item that something may point to, with those tied to it and its links to others."""
+
+    item: WorkItem
+    participants: frozenset[str] = frozenset()
+    links: tuple[Link, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The same mail, or one with the same Message-ID, came in before for a recipient (decisions.md 8)."""
+
+    inbound_id: str
+    message_id: str
+    content_key: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A mail of ours that this one is, or speaks of."""
+
+    outbox_id: str
+    item_id: str
+    connector: str
+    recipients: frozenset[str]
+    state: str = "sent"
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Everything, as one value. `signed` are those of the mail's ids that carry our verified signature; ids stand without brackets."""
+
+    setup: Setup
+    inbound_id: str
+    received_at: datetime
+    recipients: tuple[Recipient, ...] = ()
+    strange: tuple[Strange, ...] = ()
+    sender: Sender = field(default_factory=Sender)
+    null_sender: bool = False
+    archive: bool = False
+    signed: frozenset[str] = frozenset()
+    known: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Message-ID → ids of the items it belongs to."""
+    by_ref: Mapping[str, str] = field(default_factory=dict)
+    """Reference, upper case → item id."""
+    targets: Mapping[str, Target] = field(default_factory=dict)
+    taken: Mapping[tuple[str, str], tuple[Taken, ...]] = field(default_factory=dict)
+    """(connector, recipient key) → what came in before with the same id or, without an id, the same content."""
+    is_own: bool = False
+    """The mail's own Message-ID is one that we signed."""
+    own: Outgoing | None = None
+    """That mail of ours, if we still have it."""
+    returned: Outgoing | None = None
+    """The mail of ours that a report speaks of."""

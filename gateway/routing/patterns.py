@@ -1,0 +1,73 @@
+"""Address patterns and words as administrators write them in routes and block lists, matched in linear time; the lists are in `core/setup.py`."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable
+from functools import lru_cache
+
+from core.mail import address_key, domain_key
+
+MAX_SUBJECT = 2_000
+"""Characters of a subject that conditions look at."""
+
+
+def matches_address(pattern: str, key: str) -> bool:
+    """Whether an address key fits a pattern (E-19).
+
+    `a@b.com` this address · `*@b.com`, `@b.com` or `b.com` exactly this domain · `*.b.com` its subdomains · `*b.com` any ending in it.
+    """
+    kind, wanted = _read(pattern)
+    if kind == "address":
+        return key == wanted
+    domain = key.rpartition("@")[2] if "@" in key else ""
+    if kind == "domain":
+        return bool(domain) and domain == wanted
+    return bool(domain and wanted) and (domain.endswith(wanted) if kind == "domain suffix" else key.endswith(wanted))
+
+
+def first_match(patterns: Iterable[str], keys: Iterable[str]) -> str:
+    """The first pattern that any of the address keys fits, or ''."""
+    listed = tuple(keys)
+    return next((pattern for pattern in patterns if any(matches_address(pattern, key) for key in listed)), "")
+
+
+@lru_cache(maxsize=4096)
+def _read(pattern: str) -> tuple[str, str]:
+    text = pattern.strip()
+    if text.startswith(("*@", "@")):
+        return "domain", domain_key(text.lstrip("*").lstrip("@"))
+    if text.startswith("*."):
+        return "domain suffix", "." + domain_key(text[2:])
+    if text.startswith("*"):
+        return "suffix", address_key(text[1:]) if "@" in text else domain_key(text[1:])
+    return ("address", address_key(text)) if "@" in text else ("domain", domain_key(text))
+
+
+def fold(text: str) -> str:
+    """Text without case and accents, for comparing words (E-18)."""
+    if text.isascii():
+        return text.lower()
+    parts = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(char for char in parts if not unicodedata.combining(char))
+
+
+def words(text: str) -> tuple[str, ...]:
+    """The folded words of a text: runs of letters and digits."""
+    return tuple("".join(char if char.isalnum() else " " for char in fold(text[:MAX_SUBJECT])).split())
+
+
+@lru_cache(maxsize=4096)
+def _key_words(entry: str) -> tuple[str, ...]:
+    return words(entry)
+
+
+def contains_words(subject: tuple[str, ...], entry: str) -> bool:
+    """Whether the words of an entry stand in the subject, whole and next to each other; quotes around a phrase are allowed and change nothing."""
+    wanted = _key_words(entry)
+    length = len(wanted)
+    if not wanted or length > len(subject):
+        return False
+    if length == 1:
+        return wanted[0] in subject
+    return any(subject[start : start + length] == wanted for start in range(len(subject) - length + 1))

@@ -1,0 +1,55 @@
+"""What every step of deciding one mail looks at: the mail, the facts, the trace, and which new items are promised; the steps are beside it."""
+
+from __future__ import annotations
+
+from core.mail import Envelope, Mail
+from core.setup import BlockEffect, Connector, Process, Setup
+from core.verdict import Classification, Verdict
+from gateway.routing.classify import blocked, classify
+from gateway.routing.facts import Facts
+from gateway.routing.routes import Subject, subject_of
+from gateway.routing.trace import Trace
+
+
+class Walk:
+    """One mail on its way through routing. `followed`: closed item → the verdict that follows it up."""
+
+    def __init__(self, mail: Mail, envelope: Envelope, facts: Facts) -> None:
+        self.mail = mail
+        self.envelope = envelope
+        self.facts = facts
+        self.setup: Setup = facts.setup
+        self.trace = Trace()
+        self.classification: Classification = classify(mail, facts)
+        self.blocked: BlockEffect | None = blocked(facts.setup, facts.sender.key)
+        self.followed: dict[str, Verdict] = {}
+        self._subject: Subject | None = None
+        self._opened = 0
+        self._queues: dict[str, int] = {}
+
+    @property
+    def is_spam(self) -> bool:
+        """The block list says to reject the sender's mail."""
+        return self.blocked is BlockEffect.REJECT_AS_SPAM
+
+    @property
+    def subject(self) -> Subject:
+        """The mail as route conditions see it; read when first asked for."""
+        if self._subject is None:
+            self._subject = subject_of(self.mail, self.envelope, self.facts)
+        return self._subject
+
+    def connector(self, name: str) -> Connector | None:
+        return self.setup.connector_named.get(name)
+
+    def place(self, connector: str, process: Process) -> int:
+        """The number of a new item: one for each address, or one for each queue where the connector says so (decisions.md 7)."""
+        owner = self.connector(connector)
+        shared = owner is not None and owner.one_item_per_queue
+        if shared and process.queue in self._queues:
+            return self._queues[process.queue]
+        number = self._opened
+        self._opened += 1
+        if shared:
+            self._queues[process.queue] = number
+        return number

@@ -1,0 +1,132 @@
+"""The running service: starts the roles asked for, waits for a signal, stops them in order; what each role does lives elsewhere."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from collections.abc import Callable, Sequence
+from types import FrameType
+
+from gateway.bootstrap import House
+from gateway.worker import INBOUND_QUEUE, OUTBOX_QUEUE, start_workers
+
+ROLES = ("smtp", "worker", "dispatch", "scheduler", "web")
+"""Roles that can be served; one process may have all or one (contract section 3)."""
+
+TICK_SECONDS = 0.5
+SWEEP_SECONDS = 1.0
+CHECKPOINT_SECONDS = 30.0
+DRAIN_SECONDS = 30.0
+
+log = logging.getLogger("guichet.serve")
+
+
+class Periodic:
+    """A thread that calls `work` every `seconds` until stopped; a fault is logged and the next turn comes."""
+
+    def __init__(self, name: str, seconds: float, work: Callable[[], object]) -> None:
+        self._seconds = seconds
+        self._work = work
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+        self._thread.join(DRAIN_SECONDS)
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self._work()
+            except Exception:  # the outer edge of a role: leases heal the rows, the thread must live on
+                log.exception("turn_failed", extra={"role": threading.current_thread().name})
+            self._stop.wait(self._seconds)
+
+
+class Service:
+    """The roles of one process over one House."""
+
+    def __init__(self, house: House, roles: Sequence[str] = ROLES) -> None:
+        self.house = house
+        self.roles = tuple(roles)
+        self._stops: list[Callable[[], None]] = []
+
+    def start(self) -> None:
+        """Start every role; doors last, so that what comes in finds someone to read it."""
+        starters = {"dispatch": self._dispatch, "worker": self._worker, "scheduler": self._scheduler, "web": self._web, "smtp": self._smtp}
+        if self.house.database.is_sqlite:
+            self._periodic("checkpoint", CHECKPOINT_SECONDS, self.house.database.checkpoint)
+        for role in ("dispatch", "worker", "scheduler", "web", "smtp"):
+            if role in self.roles:
+                starters[role]()
+        log.info("serving", extra={"roles": ",".join(self.roles)})
+
+    def stop(self) -> None:
+        """Stop what was started, newest first: doors drain, workers end their mail, leases are given back."""
+        while self._stops:
+            stop = self._stops.pop()
+            try:
+                stop()
+            except Exception:  # the next part must be stopped as well
+                log.exception("stop_failed")
+        log.info("stopped")
+
+    def _periodic(self, name: str, seconds: float, work: Callable[[], object]) -> None:
+        periodic = Periodic(name, seconds, work)
+        periodic.start()
+        self._stops.append(periodic.stop)
+
+    def _dispatch(self) -> None:
+        house = self.house
+        house.dispatcher.recover_own()
+        worker = start_workers(house.wakes.broker, {OUTBOX_QUEUE}, house.settings.workers.dispatch_threads)
+        self._stops.append(lambda: worker.stop(int(DRAIN_SECONDS * 1000)))
+        self._stops.append(house.dispatcher.close)
+        self._periodic("dispatch-sweep", SWEEP_SECONDS, house.dispatcher.run_due)
+
+    def _worker(self) -> None:
+        house = self.house
+        worker = start_workers(house.wakes.broker, {INBOUND_QUEUE}, house.settings.workers.inbound_threads)
+        self._stops.append(lambda: worker.stop(int(DRAIN_SECONDS * 1000)))
+        self._periodic("inbound-sweep", SWEEP_SECONDS, house.processor.sweep)
+
+    def _scheduler(self) -> None:
+        self._periodic("scheduler", TICK_SECONDS, lambda: self.house.scheduler.tick(self.house.clock.now()))
+
+    def _web(self) -> None:
+        from gateway.web.app import start_web
+
+        self._stops.append(start_web(self.house))
+
+    def _smtp(self) -> None:
+        door = self.house.smtp_door()
+        door.start()
+        self._stops.append(self.house.intake.close)
+        self._stops.append(lambda: door.stop(DRAIN_SECONDS))
+
+
+def serve(house: House, roles: Sequence[str] = ROLES, *, ready: Callable[[], None] = lambda: None) -> None:
+    """Serve until SIGTERM or SIGINT; a second signal ends at once. Call from the main thread."""
+    stopping = threading.Event()
+
+    def on_signal(number: int, _frame: FrameType | None) -> None:
+        if stopping.is_set():
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+        stopping.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, on_signal)
+    service = Service(house, roles)
+    try:
+        service.start()
+        ready()
+        while not stopping.wait(3600):
+            pass
+    finally:
+        service.stop()
+        house.close()

@@ -1,0 +1,173 @@
+"""The settings of one installation (places, ports, limits, threads) and what each means; `settings_source.py` reads them, `deskfile.py` is the desk."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from core.durations import parse_duration
+
+PREFIX = "GUICHET_"
+DELIMITER = "__"
+
+
+class Section(BaseModel):
+    """A table of the settings file: immutable, no unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _durations(cls, value: Any, info: Any) -> Any:
+        """Durations are ISO 8601 everywhere, and nothing but that (pydantic would also take plain numbers)."""
+        if cls.model_fields[info.field_name].annotation is not timedelta or isinstance(value, timedelta):
+            return value
+        return parse_duration(str(value))
+
+
+class DatabaseSettings(Section):
+    url: str = Field("sqlite:///guichet.db", description="SQLAlchemy URL: `sqlite:///FILE` (relative to `data`) or `postgresql+psycopg://user@host/name`.")
+    pool_size: int = Field(12, ge=1, le=200, description="Connections kept open by each process.")
+
+    @field_validator("url")
+    @classmethod
+    def _known(cls, url: str) -> str:
+        if not url.startswith(("sqlite:///", "postgresql+psycopg://")):
+            raise ValueError("a URL that begins with sqlite:/// or postgresql+psycopg:// is expected")
+        return url
+
+
+class BrokerSettings(Section):
+    url: str = Field("", description="`redis://…` or `amqp://…`; empty: inside the process, for one process that has all roles.")
+
+    @field_validator("url")
+    @classmethod
+    def _known(cls, url: str) -> str:
+        if url and not url.startswith(("redis://", "rediss://", "amqp://", "amqps://", "drop://")):
+            raise ValueError("a URL that begins with redis://, rediss://, amqp:// or amqps:// is expected, or nothing")
+        return url
+
+
+class SmtpSettings(Section):
+    host: str = Field("127.0.0.1", description="Address the SMTP door listens on.")
+    port: int = Field(2525, ge=0, le=65535, description="Port of the SMTP door; 0 takes a free one.")
+    hostname: str = Field("", description="Name in the greeting; empty: the name of the machine.")
+    max_size: int = Field(45 * 2**20, ge=10_000, le=2**31, description="Largest mail taken, in bytes; announced by SIZE.")
+    max_recipients: int = Field(100, ge=1, le=100_000, description="Recipients per mail; more are told 452.")
+    max_connections: int = Field(400, ge=1, le=100_000, description="Connections at once; more are told 421.")
+    max_connections_per_peer: int = Field(40, ge=1, le=100_000, description="Connections at once from one client.")
+    connections_per_minute: int = Field(240, ge=1, description="New connections a minute from one client.")
+    mails_per_minute: int = Field(1_200, ge=1, description="Mails a minute from one client.")
+    unlimited_peers: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("127.0.0.0/8", "::1/128"), description="Networks without limits of their own, such as the MTA in front; in the environment separated by commas."
+    )
+    max_held: int = Field(192 * 2**20, ge=2**20, description="Bytes of mail that all connections together may hold in memory.")
+    command_timeout: timedelta = Field(timedelta(minutes=5), description="Silence after which a connection is closed.")
+    data_timeout: timedelta = Field(timedelta(minutes=3), description="Silence within a mail after which a connection is closed.")
+    tls_certificate: Path | None = Field(None, description="Certificate chain (PEM), relative to `data`; with it STARTTLS is offered.")
+    tls_key: Path | None = Field(None, description="Key of the certificate (PEM), if it is not in the same file.")
+
+    @field_validator("unlimited_peers", mode="before")
+    @classmethod
+    def _listed(cls, value: Any) -> Any:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("unlimited_peers")
+    @classmethod
+    def _networks(cls, networks: tuple[str, ...]) -> tuple[str, ...]:
+        for network in networks:
+            try:
+                ip_network(network, strict=False)
+            except ValueError:
+                raise ValueError(f"“{network}” is no network such as 10.0.0.0/8") from None
+        return networks
+
+    @model_validator(mode="after")
+    def _pair(self) -> SmtpSettings:
+        if self.tls_key is not None and self.tls_certificate is None:
+            raise ValueError("tls_key needs tls_certificate beside it")
+        return self
+
+
+class WebSettings(Section):
+    host: str = Field("127.0.0.1", description="Address the web server listens on.")
+    port: int = Field(8080, ge=0, le=65535, description="Port of the web server; 0 takes a free one.")
+
+
+class LimitSettings(Section):
+    """Brakes on automatic mail (decisions.md 9)."""
+
+    automatic_per_item: int = Field(1, ge=0, description="Automatic mails per item within five minutes.")
+    automatic_per_sender_day: int = Field(20, ge=0, description="Automatic mails per address within 24 hours.")
+    automatic_per_hour: int = Field(600, ge=0, description="Automatic mails in all within an hour; above it they are held.")
+
+
+class WorkerSettings(Section):
+    inbound_threads: int = Field(2, ge=1, le=64, description="Threads that read inbound mail, for the role `worker`.")
+    dispatch_threads: int = Field(2, ge=1, le=64, description="Threads that send, for the role `dispatch`.")
+
+
+class OutboundSettings(Section):
+    hostname: str = Field("", description="Name we say in EHLO; empty: the name of the machine.")
+    timeout: timedelta = Field(timedelta(seconds=60), description="Patience with each answer of a server we send to.")
+
+
+class KeySettings(Section):
+    file: Path = Field(Path("secret.key"), description="The secret keys (mode 0600), relative to `data`.")
+
+
+class LogSettings(Section):
+    level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least important level that is written.")
+    format: Literal["auto", "json", "human"] = Field("auto", description="`auto`: for people on a terminal, JSON lines elsewhere.")
+
+
+class Settings(BaseSettings):
+    """All of them. Paths are absolute once loaded. Made by `gateway.settings_source.load_settings`, or directly in tests."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_nested_delimiter=DELIMITER, extra="forbid", frozen=True, validate_default=True, env_ignore_empty=True
+    )
+
+    data: Path = Field(Path("."), description="Folder of the database, keys and local mail; relative to the settings file.")
+    database: DatabaseSettings = DatabaseSettings()
+    broker: BrokerSettings = BrokerSettings()
+    smtp: SmtpSettings = SmtpSettings()
+    web: WebSettings = WebSettings()
+    limits: LimitSettings = LimitSettings()
+    workers: WorkerSettings = WorkerSettings()
+    outbound: OutboundSettings = OutboundSettings()
+    keys: KeySettings = KeySettings()
+    log: LogSettings = LogSettings()
+
+    _file: Path | None = PrivateAttr(None)
+    _origins: dict[str, str] = PrivateAttr(default_factory=dict)
+
+    @property
+    def file(self) -> Path | None:
+        """The settings file they came from, if any."""
+        return self._file
+
+    @property
+    def origins(self) -> Mapping[str, str]:
+        """Key → where its value came from; keys with their default are not in it."""
+        return self._origins
+
+    @property
+    def key_file(self) -> Path:
+        return self.path(self.keys.file)
+
+    @property
+    def database_url(self) -> str:
+        """The URL with the place of an SQLite file made absolute."""
+        kind, _, place = self.database.url.partition(":///")
+        return f"sqlite:///{self.path(place)}" if kind == "sqlite" and place else self.database.url
+
+    def path(self, place: str | Path) -> Path:
+        """A place relative to the data folder, or as it is if absolute."""
+        return (self.data / place).absolute()

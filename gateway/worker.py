@@ -1,0 +1,108 @@
+"""Dramatiq's part: brokers, two actors that carry ids only, and their worker threads; rows are the truth, and what is done with them is elsewhere.
+
+Law 5: losing every message costs seconds, never mail. So a wake never raises, and each role also sweeps its rows by itself.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import dramatiq
+from dramatiq.brokers.stub import StubBroker
+from dramatiq.middleware import ShutdownNotifications
+
+INBOUND_QUEUE = "inbound"
+OUTBOX_QUEUE = "outbox"
+IDS_PER_MESSAGE = 16
+
+log = logging.getLogger("guichet.worker")
+
+
+class DropBroker(StubBroker):
+    """A broker that loses everything it is given: for the tests of law 5."""
+
+    def enqueue(self, message: dramatiq.Message[Any], *, delay: int | None = None) -> dramatiq.Message[Any]:
+        return message
+
+
+def make_broker(url: str) -> dramatiq.Broker:
+    """The broker of a URL: '' in-process, `redis://…`, `amqp://…`, or `drop://` which loses everything.
+
+    Without Retries, TimeLimit and AgeLimit: attempts are counted in rows, and a time limit may strike after the final dot
+    (libraries.md section 4). Raises ValueError with a sentence for any other URL.
+    """
+    middleware: list[dramatiq.Middleware] = [ShutdownNotifications()]
+    scheme = url.partition(":")[0]
+    if not url:
+        return StubBroker(middleware=middleware)
+    if scheme == "drop":
+        return DropBroker(middleware=middleware)
+    if scheme in ("redis", "rediss"):
+        from dramatiq.brokers.redis import RedisBroker
+
+        return RedisBroker(url=url, namespace="guichet", middleware=middleware)
+    if scheme in ("amqp", "amqps"):
+        from dramatiq.brokers.rabbitmq import RabbitmqBroker
+
+        return RabbitmqBroker(url=url, confirm_delivery=False, middleware=middleware)
+    raise ValueError(f"broker.url is “{url}”; expected redis://…, amqp://… or nothing for the broker inside the process.")
+
+
+class Inbound(Protocol):
+    """What the inbound actor calls."""
+
+    def process(self, ids: Sequence[str]) -> Any: ...
+
+
+class Outbound(Protocol):
+    """What the outbox actor calls."""
+
+    def run_due(self) -> int: ...
+
+
+class Wakes:
+    """The two wake-up calls. They may be lost, doubled or late without harm."""
+
+    def __init__(self, broker: dramatiq.Broker, inbound: Callable[[], Inbound], outbound: Callable[[], Outbound]) -> None:
+        self.broker = broker
+        self._outbox_pending = threading.Event()
+
+        def process_inbound(ids: list[str]) -> None:
+            inbound().process(ids)
+
+        def send_due() -> None:
+            self._outbox_pending.clear()
+            outbound().run_due()
+
+        self._process: dramatiq.Actor[..., None] = dramatiq.actor(broker=broker, queue_name=INBOUND_QUEUE)(process_inbound)
+        self._send: dramatiq.Actor[..., None] = dramatiq.actor(broker=broker, queue_name=OUTBOX_QUEUE)(send_due)
+
+    def inbound(self, ids: Sequence[str]) -> None:
+        """Somebody should read these inbound messages."""
+        for start in range(0, len(ids), IDS_PER_MESSAGE):
+            self._tell(self._process, list(ids[start : start + IDS_PER_MESSAGE]))
+
+    def outbox(self) -> None:
+        """Something in the outbox is due; one call at a time is enough for a process."""
+        if not self._outbox_pending.is_set():
+            self._outbox_pending.set()
+            if not self._tell(self._send):
+                self._outbox_pending.clear()
+
+    def _tell(self, actor: dramatiq.Actor[..., None], *arguments: Any) -> bool:
+        try:
+            actor.send(*arguments)
+        except (dramatiq.errors.BrokerError, OSError) as fault:  # the sweep finds the rows within a second
+            log.warning("broker_away", extra={"fault": str(fault)[:200]})
+            return False
+        return True
+
+
+def start_workers(broker: dramatiq.Broker, queues: set[str], threads: int) -> dramatiq.Worker:
+    """Worker threads of this process for some queues; stop them with `.stop()`."""
+    worker = dramatiq.Worker(broker, queues=queues, worker_threads=threads, worker_timeout=200)
+    worker.start()
+    return worker

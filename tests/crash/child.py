@@ -1,0 +1,129 @@
+"""The process that gets killed: a whole house that does one thing at a time when told to, on a clock that it is given."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from dataclasses import dataclass
+from datetime import datetime
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from gateway.bootstrap import House, open_house
+from gateway.clock import FakeClock
+from gateway.settings import Settings
+from tests.crash.effects import Effects, KillAt
+
+AGENT = "ann@demo.example"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Where a child plays: its database, its folder, the moment, and when it dies."""
+
+    database_url: str
+    folder: Path
+    now: datetime
+    kill_at: KillAt
+
+    @property
+    def journal(self) -> Path:
+        return self.folder / "effects.txt"
+
+    @property
+    def log_length(self) -> Path:
+        return self.folder / "wal-length.txt"
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "guichet.db-wal"
+
+
+class Player:
+    """The commands a child understands; each returns when its work is done and committed."""
+
+    def __init__(self, house: House, clock: FakeClock) -> None:
+        self._house = house
+        self._clock = clock
+
+    def pump(self, now: datetime) -> None:
+        """Everything that is due at `now`: read, tick, send."""
+        self._clock.set(now)
+        self._house.processor.sweep()
+        self._house.scheduler.tick(now)
+        self._house.dispatcher.run_due()
+
+    def items(self) -> list[dict[str, object]]:
+        """Every item, as the command line shows it to an administrator."""
+        return list(self._house.desk.list_items("root@demo.example"))
+
+    def item(self, ref: str) -> dict[str, object]:
+        """One item with its timeline."""
+        return dict(self._house.desk.show(ref, "root@demo.example"))
+
+    def answer(self, ref: str, text: str, resolve: bool) -> None:
+        """The agent answers, unless the item already shows that answer: somebody who was not told looks first."""
+        shown = self.item(ref)["timeline"]
+        assert isinstance(shown, list)
+        if not any(entry["kind"] == "mail_out" and text in str(entry["text"]) for entry in shown):
+            self._house.desk.mail(ref, AGENT, text=text, undo=None, resolve=resolve)
+
+    def do(self, ref: str, verb: str, unless: str, arguments: dict[str, object]) -> None:
+        """The agent asks for a verb, unless the item already has the status that it leads to."""
+        if self.item(ref)["status"] != unless:
+            self._house.desk.do(ref, verb, AGENT, **arguments)
+
+    def outbox(self) -> list[dict[str, object]]:
+        """Every outgoing message."""
+        return list(self._house.desk.list_outbox("root@demo.example"))
+
+    def inbound(self) -> list[dict[str, object]]:
+        """Every inbound message."""
+        return list(self._house.desk.list_inbound("root@demo.example"))
+
+
+def play(stage: Stage, pipe: Connection) -> None:
+    """Open the house, say on which port its door listens, then do what the pipe says until it closes."""
+    os.chdir(stage.folder)
+    clock = FakeClock(stage.now)
+    settings = Settings.model_validate(
+        {
+            "database": {"url": stage.database_url},
+            "broker": {"url": "drop://"},
+            "keys": {"file": str(stage.folder / "secret.key")},
+            "smtp": {"host": "127.0.0.1", "port": 0},
+            "data_dir": str(stage.folder),
+        }
+    )
+    house = open_house(settings, clock=clock)
+    effects = Effects(stage.kill_at, stage.journal)
+    effects.watch_sockets()
+    effects.watch_commits(house.database, lambda: _note_log_length(stage))
+    if house.database.is_sqlite:
+        house.database.no_automatic_checkpoints()
+    house.dispatcher.recover_own()
+    door = house.smtp_door()
+    door.start()
+    player = Player(house, clock)
+    pipe.send(("ready", door.port))
+    while True:
+        try:
+            command, arguments = pipe.recv()
+        except EOFError:
+            os._exit(0)
+        if command == "move":
+            clock.set(arguments[0])
+            pipe.send(("done", None))
+            continue
+        pipe.send(("done", getattr(player, command)(*arguments)))
+
+
+def _note_log_length(stage: Stage) -> None:
+    """How much of SQLite's log is on disk for certain: its length after the last durable commit."""
+    if stage.log.exists():
+        stage.log_length.write_text(str(stage.log.stat().st_size))
+
+
+def moved(stage: Stage, **changes: object) -> Stage:
+    """The same stage at another moment or with another death."""
+    return dataclasses.replace(stage, **changes)  # type: ignore[arg-type]
