@@ -28,6 +28,11 @@ default_connector = "support"
 [[queues]]
 name = "First line"
 
+[[users]]
+email = "root@desk.example.com"
+name = "Root"
+role = "admin"
+
 [[retry_templates]]
 name = "standard"
 intervals = ["PT2M", "PT4M"]
@@ -86,16 +91,17 @@ class Guichet:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "guichet.toml").write_text("")
         (folder / "desk.toml").write_text(DESK)
-        self.command("init", "--email", "root@desk.example.com", "--password-stdin", given="bench-password-1234\n")
+        self.command("init", "--admin", "root@desk.example.com")
         self.command("config", "apply", str(folder / "desk.toml"))
         self.process = subprocess.Popen([sys.executable, "-m", "gateway.cli.main", "serve", "--roles", roles], env=self._environment, cwd=folder)
         self._wait_until_it_listens()
 
     def command(self, *words: str, given: str = "") -> str:
         """Run one `guichet` command and return what it printed."""
-        done = subprocess.run(
-            [sys.executable, "-m", "gateway.cli.main", *words], env=self._environment, cwd=self.folder, check=True, capture_output=True, text=True, input=given
-        )
+        command = [sys.executable, "-m", "gateway.cli.main", *words]
+        done = subprocess.run(command, env=self._environment, cwd=self.folder, capture_output=True, text=True, input=given)
+        if done.returncode:
+            raise RuntimeError(f"guichet {' '.join(words)}: exit {done.returncode}: {done.stderr.strip()}")
         return done.stdout
 
     def _wait_until_it_listens(self) -> None:

@@ -43,7 +43,7 @@ class Asked:
 def acknowledgement(asked: Asked, draft_id: str, now: datetime) -> tuple[Draft | None, TraceStep]:
     """The draft, or None, and the reason for the trace. Above the hourly brake the draft is held for a person to release."""
     refused = next((because for because in (reason(asked) for reason in REASONS) if because), "")
-    check = asked.item.ref
+    check = asked.verdict.recipient
     if refused:
         return None, TraceStep(STEP, check, "none", refused)
     held = why_held(asked.facts.brakes, asked.lately)

@@ -14,7 +14,8 @@ from core.status import ResolutionMethod, WaitType
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """The arguments of a verb. `until` is aware, `days` are 24-hour days and parts of them, `to` is an e-mail address of a user."""
+    """The arguments of a verb. `until` is aware, `days` are 24-hour days and parts of them, `to` is an e-mail address of a user,
+    `contact` that of a customer, as typed."""
 
     method: ResolutionMethod | None = None
     note: str = ""
@@ -26,6 +27,7 @@ class Ask:
     title: str = ""
     description: str = ""
     category: str = ""
+    contact: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ VERBS: dict[str, Verb] = {
     "reopen": Verb(("note",), "reopen a resolved item"),
     "cancel": Verb(("note",), "cancel a case for good"),
     "note": Verb(("note",), "add a note"),
-    "edit": Verb(("title", "description", "category", "note"), "change title, description or category"),
+    "edit": Verb(("title", "description", "category", "contact", "note"), "change title, description or category, or add a contact"),
     "mark-read": Verb((), "put out the marks for new information and attention"),
     "mark-new": Verb((), "mark the item as having new information"),
 }

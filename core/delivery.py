@@ -128,10 +128,3 @@ def clean_words(text: str) -> str:
     """A server's words for people and for the database: one line, no controls, at most 500 characters."""
     printable = "".join(char if char.isprintable() else " " for char in text[: 4 * MAX_WORDS])
     return " ".join(printable.split())[:MAX_WORDS]
-
-
-def draw() -> str:
-    """The table as Markdown, for docs/outcomes.md."""
-    head = "| stage | " + " | ".join(str(reply) for reply in Reply) + " |\n|---|" + "---|" * len(Reply) + "\n"
-    rows = (f"| {stage} | " + " | ".join(str(row.get(reply, "–")) for reply in Reply) + " |\n" for stage, row in MEANING.items())
-    return head + "".join(rows)

@@ -26,6 +26,13 @@ TITLE = 500
 REQUESTER_TAGS = ("primary", "original_requester", "requester")
 """B-CO-03."""
 
+LONGEST_PREFIX = 6
+"""Characters of a subject that is nothing but `Re:` or the like."""
+
+LONGEST_ADDRESS = 320
+"""RFC 3696 errata allow 254; whatever is longer is no address of a person."""
+NAME = 300
+
 NO_SUBJECT = "(no subject)"
 
 
@@ -61,7 +68,7 @@ def item_id_of(facts: MailFacts, opens: int) -> str:
 def title_of(mail: Mail) -> str:
     """The subject without our references (B-CO-08), else the first line of the text."""
     title = without_references(mail.subject)
-    if not title.strip(" :-"):
+    if not title or (title.endswith(":") and len(title) <= LONGEST_PREFIX):
         title = next((line.strip() for line in mail.new_text[:5_000].splitlines() if line.strip()), "") or NO_SUBJECT
     return title[:TITLE]
 
@@ -78,13 +85,13 @@ def _company(requester: Address | None, facts: MailFacts, setup: Setup) -> str:
 def contacts_of_mail(item: WorkItem, requester: Address | None, mail: Mail, setup: Setup) -> tuple[ContactOnItem, ...]:
     """The requester, and as Cc the outsiders that the mail also went to; nobody of ours."""
     found: dict[str, ContactOnItem] = {}
-    if requester is not None and requester.key and not setup.is_ours(requester.address):
-        found[requester.key] = ContactOnItem(item.id, requester.address, requester.name, REQUESTER_TAGS)
+    if requester is not None and _is_person(requester) and not setup.is_ours(requester.address):
+        found[requester.key] = ContactOnItem(item.id, requester.address, requester.name[:NAME], REQUESTER_TAGS)
     for address in (*mail.to, *mail.cc):
         if len(found) > MOST_CC:
             break
-        if "@" in address.address and not setup.is_ours(address.address) and address.key not in setup.user_of:
-            found.setdefault(address.key, ContactOnItem(item.id, address.address, address.name, ("cc",)))
+        if _is_person(address) and not setup.is_ours(address.address) and address.key not in setup.user_of:
+            found.setdefault(address.key, ContactOnItem(item.id, address.address, address.name[:NAME], ("cc",)))
     return tuple(found.values())
 
 
@@ -97,8 +104,12 @@ def copied_contacts(item: WorkItem, old: tuple[ContactOnItem, ...]) -> tuple[Con
 def people_of(mail: Mail, setup: Setup) -> tuple[str, ...]:
     """The address keys of everyone a joined mail names, never one of ours (decisions.md, "participant")."""
     named = (*mail.from_, *mail.reply_to, *mail.to, *mail.cc)
-    keys = dict.fromkeys(address.key for address in named if "@" in address.address)
+    keys = dict.fromkeys(address.key for address in named if _is_person(address))
     return tuple([key for key in keys if not setup.is_ours(key)][:MOST_PEOPLE])
+
+
+def _is_person(address: Address) -> bool:
+    return "@" in address.address and len(address.address) <= LONGEST_ADDRESS and len(address.key) <= LONGEST_ADDRESS
 
 
 def rejected_as_spam(item: WorkItem, setup: Setup, now: datetime) -> Moved:

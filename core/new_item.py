@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from core.contact import added_by_hand
 from core.conversation import Conversation
 from core.decision import ContactOnItem, Decision, Entry, EntryKind
 from core.deeds import Ask
@@ -17,9 +18,6 @@ from core.status import Reason, Status
 from core.wording import clean_line, clean_text
 from core.work_item import WorkItem
 from core.writing import parse_address
-
-FIRST_TAGS = ("primary", "requester", "subject")
-"""A contact added by hand is all of these (A-CX-18); those added after it are Cc."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +51,9 @@ def make_item(new: NewItem, scene: Scene, *, item_id: str, number: int) -> Decis
     item = _draft(new, process, people, scene, item_id, number)
     if item.kind == "case" and not item.title:
         raise Refused("A case needs a short description: its title.")
-    contacts = tuple(ContactOnItem(item_id, one.address, one.name, FIRST_TAGS if n == 0 else ("cc",)) for n, one in enumerate(people))
+    contacts: tuple[ContactOnItem, ...] = ()
+    for person in people:
+        contacts += (added_by_hand(item_id, person, contacts),)
     made = Decision(
         items=(item,),
         entries=(Entry(item_id, scene.now, EntryKind.CREATED, by=scene.by, text="Created by hand.", facts={"started_by": "manual"}),),
@@ -84,6 +84,7 @@ def _draft(new: NewItem, process: Process, people: tuple[Address, ...], scene: S
         updated_by=scene.by,
         connector=_connector(process, scene),
         language=scene.setup.language,
+        send_automated_emails=False,  # C-TP-08: off unless somebody asks for it
     )
     return replace(item, category=valid_category(new.category, item, scene))
 

@@ -15,17 +15,15 @@ from core.assignment import place_people
 from core.decision import ContactOnItem, Decision, Entry, EntryKind, KnownId, Link
 from core.mail import Mail
 from core.mail_facts import MailFacts
-from core.mail_item import contacts_of_mail, copied_contacts, item_of_mail, people_of, rejected_as_spam
+from core.mail_item import LONGEST_ADDRESS, NAME, contacts_of_mail, copied_contacts, item_of_mail, people_of, rejected_as_spam
 from core.on_result import bounce
 from core.outbox import Draft
 from core.setup import Setup
 from core.status import TABLES, Event
 from core.timeline import allocation_entry, change_entries
 from core.verdict import Action, Resolution, TraceStep, Verdict
+from core.wait import UNSEEN
 from core.work_item import Moved, WorkItem, move
-
-UNSEEN = "unseen:"
-"""Before the inbound id in `Clocks.stopped_by`: a mail of doubtful nature stops the countdowns until somebody has seen it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +86,7 @@ class _Work:
         if kind is EntryKind.MAIL_IN and not verdict.counts and verdict.opens is None:
             facts["counts"] = False
             facts["classification"] = str(self.resolution.classification.kind)
-        self.entries.append(Entry(item.id, self.facts.received_at, kind, by=self.facts.sender_key, facts=facts, inbound_id=self.facts.inbound_id))
+        self.entries.append(Entry(item.id, self.facts.received_at, kind, by=self.facts.sender_key[:LONGEST_ADDRESS], facts=facts, inbound_id=self.facts.inbound_id))
         if kind is EntryKind.MAIL_IN and self.mail.message_id:
             self.known.append(KnownId(self.mail.message_id, item.id, "in", self.facts.inbound_id))
 
@@ -143,7 +141,7 @@ def _join(work: _Work, verdict: Verdict) -> Verdict:
         if verdict.action is Action.JOIN:
             work.joins(was)
         if verdict.adds_cc and (author := work.mail.author) is not None:
-            work.contacts.append(ContactOnItem(was.id, author.address, author.name, ("cc",)))
+            work.contacts.append(ContactOnItem(was.id, author.address, author.name[:NAME], ("cc",)))
         if not verdict.quiet:
             _wake(work, verdict, was)
     return verdict

@@ -1,29 +1,28 @@
-"""What a person does to an item: one function for each verb, pure, from item and facts to a Decision; mails are `core/writing.py`, resolving `core/resolving.py`."""
+"""What a person does to an item: one function for each verb, pure, from item and facts to a Decision; mails are `core/writing.py`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
 
-from core.assignment import hand_over, holder, place_people
+from core import waiting
+from core.assignment import hand_over, holder
+from core.contact import added_by_hand
 from core.conversation import Conversation
-from core.decision import Decision, Entry, EntryKind
+from core.decision import ContactOnItem, Decision, Entry, EntryKind
 from core.deeds import Ask, check_asked
 from core.mail import address_key
 from core.refusal import Refused
 from core.resolving import resolve, resolve_again
-from core.scene import Scene, person_moves, placed, placed_quietly
-from core.status import Event, ResolutionMethod, Status, WaitType
+from core.scene import Scene, done, person_moves, placed, placed_quietly, seen
+from core.status import Event, ResolutionMethod, Status
 from core.timeline import change_entries
-from core.wait import Clocks
 from core.wording import clean_line, clean_text
-from core.work_item import Moved, WorkItem, possible
-from core.writing import future
+from core.work_item import WorkItem, possible
+from core.writing import parse_address
 
 Deed = Callable[[WorkItem, Ask, Scene, Conversation], Decision]
 
-LONGEST_WAIT = timedelta(days=3650)
 
 
 def act(item: WorkItem, verb: str, ask: Ask, scene: Scene, talk: Conversation) -> Decision:
@@ -86,89 +85,19 @@ def _assign(item: WorkItem, ask: Ask, scene: Scene, talk: Conversation) -> Decis
 def _in_hands(item: WorkItem, event: Event, person: str, scene: Scene) -> Decision:
     moved = person_moves(item, event, scene)
     after = hand_over(moved.item, person, people=scene.setup.user_of)
-    done = replace(moved, item=after)
-    return Decision(items=(after,), entries=change_entries(item, done, scene.now, scene.by, event=event))
+    return Decision(items=(after,), entries=change_entries(item, replace(moved, item=after), scene.now, scene.by, event=event))
 
 
 def _start(item: WorkItem, ask: Ask, scene: Scene, talk: Conversation) -> Decision:
     """A-ST-10. Whoever starts what nobody is assigned to is assigned; a case stays with its owner."""
     moved = person_moves(item, Event.START, scene)
     has = item.assignee or (item.owner if item.kind == "case" else "") or scene.by
-    return _done(item, replace(moved, item=replace(moved.item, assignee=has, owner="")), scene, Event.START)
+    return done(item, replace(moved, item=replace(moved.item, assignee=has, owner="")), scene, Event.START)
 
 
 def _stop(item: WorkItem, ask: Ask, scene: Scene, talk: Conversation) -> Decision:
     """A-ST-12: a mistaken start is taken back; whoever had the item keeps it."""
-    return _done(item, person_moves(item, Event.STOP, scene), scene, Event.STOP)
-
-
-# ---------------------------------------------------------------- waiting
-
-
-def _wait(item: WorkItem, ask: Ask, scene: Scene, talk: Conversation) -> Decision:
-    """A-ST-14: the wait type is said, or follows from what is given: a date, or a number of days."""
-    wanted = ask.wait_type or (WaitType.UNTIL if ask.until else WaitType.MORE_INFORMATION if ask.days is not None else None)
-    deed = _WAITS.get(wanted) if wanted is not None else None
-    if deed is None:
-        raise Refused("Say what to wait for: --days N (for more information), --until TIME, or --type more_information, until or pause.")
-    if wanted is not WaitType.UNTIL and ask.until is not None:
-        raise Refused("A date goes with the wait type “until” only.")
-    if wanted is not WaitType.MORE_INFORMATION and (ask.days is not None or ask.close_if_no_answer):
-        raise Refused("Days and closing without an answer go with the wait type “more_information” only.")
-    return deed(item, ask, scene, talk)
-
-
-def _wait_information(item: WorkItem, ask: Ask, scene: Scene, talk: Conversation) -> Decision:
-    """A-TK-10…12, A-CS-12: the days run from when the mail just written has left (decisions.md 1); a case waits without a limit."""
-    moved = person_moves(item, Event.WAIT_INFORMATION, scene)
-    if item.kind != "ticket":
-        if ask.days is not None or ask.close_if_no_answer:
-            raise Refused("A number of days is for tickets only; a case waits until the answer comes.")
-        return _waiting(item, moved, moved.item.clocks.cleared(), scene, Event.WAIT_INFORMATION, {})
-    if ask.days is None:
-        raise Refused("Say how many days to wait for the answer: --days N.")
-    within = _days(ask.days)
-    clocks = replace(moved.item.clocks.cleared(), answer_within=within, close_if_no_answer=ask.close_if_no_answer, after_mail=talk.unsent_mail())
-    clocks = clocks if clocks.after_mail else clocks.begin(scene.now)
-    return _waiting(item, moved, clocks, scene, Event.WAIT_INFORMATION, {"days": ask.days, "close_if_no_answer": ask.close_if_no_answer})
-
-
-def _days(days: float) -> timedelta:
-    """24-hour days and parts of them (decisions.md 6)."""
-    if not 0 < days <= LONGEST_WAIT / timedelta(days=1):
-        raise Refused(f"The number of days to wait is more than 0 and at most {LONGEST_WAIT.days}.")
-    return max(timedelta(days=days), timedelta(microseconds=1))
-
-
-def _wait_until(item: WorkItem, ask: Ask, scene: Scene, talk: Conversation) -> Decision:
-    """A-TK-13, A-CS-13."""
-    moved = person_moves(item, Event.WAIT_UNTIL, scene)
-    if ask.until is None:
-        raise Refused("Say until when to wait: --until TIME.")
-    until = future(ask.until, scene.now, "An item can only wait until a time to come")
-    if until - scene.now > LONGEST_WAIT:
-        raise Refused(f"An item can wait at most {LONGEST_WAIT.days} days.")
-    return _waiting(item, moved, replace(moved.item.clocks.cleared(), wait_until=until), scene, Event.WAIT_UNTIL, {"until": until.isoformat()})
-
-
-def _pause(item: WorkItem, ask: Ask, scene: Scene, talk: Conversation) -> Decision:
-    """A-CS-14: no clock runs, nothing but a person ends it."""
-    moved = person_moves(item, Event.WAIT_PAUSE, scene)
-    return _waiting(item, moved, moved.item.clocks.cleared(), scene, Event.WAIT_PAUSE, {})
-
-
-def _waiting(item: WorkItem, moved: Moved, clocks: Clocks, scene: Scene, event: Event, said: dict[str, object]) -> Decision:
-    """A wait that is changed is told again, even where the wait type stays."""
-    after = place_people(replace(moved.item, clocks=clocks), people=scene.setup.user_of, by=scene.by)
-    return Decision(items=(after,), entries=change_entries(item, replace(moved, item=after), scene.now, scene.by, event=event, facts=said, always=True))
-
-
-_WAITS: dict[WaitType, Deed] = {WaitType.MORE_INFORMATION: _wait_information, WaitType.UNTIL: _wait_until, WaitType.PAUSE: _pause}
-
-
-def _resume(item: WorkItem, ask: Ask, scene: Scene, talk: Conversation) -> Decision:
-    """A-TK-14, A-CS-15: back to To Do and to whoever had it."""
-    return _done(item, person_moves(item, Event.RESUME, scene), scene, Event.RESUME)
+    return done(item, person_moves(item, Event.STOP, scene), scene, Event.STOP)
 
 
 # ---------------------------------------------------------------- ending
@@ -185,18 +114,13 @@ def _resolve_again(item: WorkItem, ask: Ask, scene: Scene, talk: Conversation) -
 def _reopen(item: WorkItem, ask: Ask, scene: Scene, talk: Conversation) -> Decision:
     """A-TK-22, A-CS-22: by hand, while the window is open; the resolution is kept (A-ST-16)."""
     moved = person_moves(item, Event.REOPEN, scene)
-    return _done(item, replace(moved, item=replace(moved.item, resolution_method=None)), scene, Event.REOPEN)
+    return done(item, replace(moved, item=replace(moved.item, resolution_method=None)), scene, Event.REOPEN)
 
 
 def _cancel(item: WorkItem, ask: Ask, scene: Scene, talk: Conversation) -> Decision:
     """A-CS-24: a case is closed at once."""
     moved = person_moves(item, Event.CANCEL, scene)
-    return _done(item, replace(moved, item=replace(moved.item, resolution_method=ResolutionMethod.CANCELLED)), scene, Event.CANCEL)
-
-
-def _done(item: WorkItem, moved: Moved, scene: Scene, event: Event) -> Decision:
-    after, entries = placed(item, moved, scene, event=event)
-    return Decision(items=(after,), entries=entries)
+    return done(item, replace(moved, item=replace(moved.item, resolution_method=ResolutionMethod.CANCELLED)), scene, Event.CANCEL)
 
 
 # ---------------------------------------------------------------- words and marks
@@ -217,9 +141,17 @@ def _edit(item: WorkItem, ask: Ask, scene: Scene, talk: Conversation) -> Decisio
     else:
         moved = person_moves(changed, Event.UPDATE, scene)
         after, entries = placed(item, replace(moved, item=replace(moved.item, assignee=scene.by, owner="")), scene, event=Event.UPDATE)
-    names = [name for name in ("title", "description", "category") if getattr(changed, name) != getattr(item, name)]
-    line = Entry(item.id, scene.now, EntryKind.DESCRIPTION, by=scene.by, text=f"Changed: {', '.join(names)}.", facts={name: getattr(changed, name) for name in names})
-    return Decision(items=(after,), entries=(*entries, line) if names else entries)
+    contacts = (added_by_hand(item.id, parse_address(ask.contact), talk.contacts),) if ask.contact else ()
+    told = _edit_line(item, changed, contacts, scene)
+    return Decision(items=(after,), entries=entries if told is None else (*entries, told), contacts=contacts)
+
+
+def _edit_line(item: WorkItem, changed: WorkItem, contacts: tuple[ContactOnItem, ...], scene: Scene) -> Entry | None:
+    names = (name for name in ("title", "description", "category") if getattr(changed, name) != getattr(item, name))
+    facts: dict[str, object] = {name: getattr(changed, name) for name in names}
+    if contacts:
+        facts["contact"] = contacts[0].address
+    return Entry(item.id, scene.now, EntryKind.DESCRIPTION, by=scene.by, text=f"Changed: {', '.join(facts)}.", facts=facts) if facts else None
 
 
 def _changed(item: WorkItem, ask: Ask, scene: Scene) -> WorkItem:
@@ -243,7 +175,7 @@ def valid_category(category: str, item: WorkItem, scene: Scene) -> str:
 
 def _mark_read(item: WorkItem, ask: Ask, scene: Scene, talk: Conversation) -> Decision:
     """A-CX-24, A-NI-01."""
-    after, entries = placed_quietly(item, replace(scene.touched(item), new_information=False, attention=""), scene)
+    after, entries = placed_quietly(item, seen(scene.touched(item), scene.now), scene)
     return Decision(items=(after,), entries=entries)
 
 
@@ -264,9 +196,9 @@ DEEDS: dict[str, Deed] = {
     "assign": _assign,
     "start": _start,
     "stop": _stop,
-    "wait": _wait,
-    "pause": _pause,
-    "resume": _resume,
+    "wait": waiting.wait,
+    "pause": waiting.pause,
+    "resume": waiting.resume,
     "resolve": _resolve,
     "resolve-again": _resolve_again,
     "reopen": _reopen,

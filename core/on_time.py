@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Callable, Container
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from core.assignment import place_people
 from core.decision import Decision, Entry, EntryKind
+from core.outbox import Draft
 from core.resolving import earlier
 from core.status import Event, ResolutionMethod
 from core.timeline import change_entries
@@ -50,10 +51,13 @@ def received_before(item: WorkItem) -> datetime | None:
     return item.clocks.answer_due if item.clocks.close_if_no_answer else item.clocks.feedback_until
 
 
-def alarm(item: WorkItem, now: datetime, *, behind: bool, people: Container[str] | None = None) -> Decision:
+def alarm(
+    item: WorkItem, now: datetime, *, behind: bool, people: Container[str] | None = None, tell: Callable[[bool], Draft | None] = lambda closed: None
+) -> Decision:
     """What the time `now` does to the item. `behind`: mail received before the end of its clock is unread, or a connector that feeds it fails.
 
-    Nothing closes while that is so: the closing is put off by a minute (decisions.md 1). Nothing due: an empty decision.
+    Nothing closes while that is so: the closing is put off by a minute (decisions.md 1). Nothing due: an empty decision. `tell` makes
+    the mail to the customer when no answer came; it is asked only then, with whether the item is closed.
     """
     rings = due_alarm(item, now)
     if rings is None:
@@ -72,7 +76,11 @@ def alarm(item: WorkItem, now: datetime, *, behind: bool, people: Container[str]
     entries = change_entries(item, replace(moved, item=after), now, "", event=rings.event)
     if rings.attention:
         entries = (*entries, Entry(item.id, now, EntryKind.ATTENTION, text=rings.attention, system=True))
-    return Decision(items=(after,), entries=entries)
+    draft = tell(rings.closes) if rings in (NO_ANSWER, NO_ANSWER_CLOSE) else None
+    if draft is None:
+        return Decision(items=(after,), entries=entries)
+    line = Entry(item.id, now, EntryKind.MAIL_OUT, system=True, facts={"purpose": str(draft.purpose)}, outbox_id=draft.id)
+    return Decision(items=(after,), entries=(*entries, line), mails=(draft,))
 
 
 def _without_answer(item: WorkItem, last: Resolution | None, now: datetime) -> WorkItem:

@@ -29,7 +29,7 @@ TOO_LATE = {
 CHANGED_AFTER_FIRST_TRY = "Too late: the mail has been tried already, and from the first try on it stays as it is."
 
 OPEN_AGAIN = frozenset({Outcome.PERMANENT, Outcome.TEMPORARY, Outcome.UNKNOWN, Outcome.BOUNCED})
-"""Recipients with these outcomes are tried again by a retry; who accepted is never sent to twice."""
+"""Recipients with these outcomes are tried again by a retry by hand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +77,7 @@ def acted(
     if event is OutboxEvent.SEND_NOW:
         return _due(after, min(message.due_at, now))
     if event is OutboxEvent.RETRY:
-        again = tuple(replace(one, outcome=Outcome.PENDING) if one.outcome in OPEN_AGAIN else one for one in after.recipients)
-        return replace(after, due_at=now, tries_left=by_hand(message.tries_left), recipients=again)
+        return replace(after, due_at=now, tries_left=by_hand(message.tries_left), recipients=_opened(after.recipients))
     if event is OutboxEvent.ACCEPTED:
         taken = tuple(replace(one, outcome=Outcome.ACCEPTED) if one.outcome is Outcome.UNKNOWN else one for one in after.recipients)
         return replace(after, sent_at=now, recipients=taken)
@@ -96,7 +95,9 @@ def _due(message: OutboxMessage, due_at: datetime) -> OutboxMessage:
 def _edited(message: OutboxMessage, edit: Edit) -> OutboxMessage:
     if message.attempts:
         raise IllegalTransition(CHANGED_AFTER_FIRST_TRY, state=message.state, event=OutboxEvent.EDIT)
-    words = {name: value for name, value in (("subject", edit.subject), ("text", edit.text), ("html", edit.html)) if value is not None}
+    words: dict[str, object] = {name: value for name, value in (("subject", edit.subject), ("text", edit.text), ("html", edit.html)) if value is not None}
+    if edit.recipients is not None:
+        words["names"] = {one.address.key: one.address.name for one in edit.recipients if one.address.name}
     return replace(
         message,
         content={**message.content, **words},
@@ -106,6 +107,12 @@ def _edited(message: OutboxMessage, edit: Edit) -> OutboxMessage:
         scheduled=message.scheduled or edit.due_at is not None,
         sealed=False,
     )
+
+
+def _opened(recipients: tuple[Recipient, ...]) -> tuple[Recipient, ...]:
+    """Those who have not got it are to be tried again; if a report left it open who that is, everybody."""
+    named = any(one.outcome in OPEN_AGAIN | {Outcome.PENDING} for one in recipients)
+    return tuple(replace(one, outcome=Outcome.PENDING) if one.outcome in OPEN_AGAIN or not named else one for one in recipients)
 
 
 def _with_outcomes(recipients: tuple[Recipient, ...], outcomes: Mapping[str, tuple[str, str]]) -> tuple[Recipient, ...]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from core.assignment import place_people
-from core.decision import Entry
+from core.decision import Decision, Entry
 from core.mail import address_key
 from core.setup import Process, Setup, User
 from core.status import Event
@@ -56,9 +56,12 @@ def person_moves(item: WorkItem, event: Event, scene: Scene) -> Moved:
     after = scene.touched(moved.item)
     if moved.changed:
         after = replace(after, clocks=after.clocks.cleared(), before=None)
-    if event in SEEN_BY:
-        after = replace(after, new_information=False, attention="")
-    return replace(moved, item=after)
+    return replace(moved, item=seen(after, scene.now) if event in SEEN_BY else after)
+
+
+def seen(item: WorkItem, now: datetime) -> WorkItem:
+    """The item without its marks; mail of doubtful nature, which stopped its countdowns until somebody looked, stops them no longer."""
+    return replace(item, new_information=False, attention="", clocks=item.clocks.seen(now))
 
 
 def placed(was: WorkItem, moved: Moved, scene: Scene, *, event: Event | None = None, said: dict[str, object] | None = None) -> tuple[WorkItem, tuple[Entry, ...]]:
@@ -73,3 +76,9 @@ def placed_quietly(was: WorkItem, item: WorkItem, scene: Scene) -> tuple[WorkIte
     after = place_people(item, people=scene.setup.user_of)
     line = allocation_entry(was, after, scene.now, scene.by)
     return after, (line,) if line is not None else ()
+
+
+def done(item: WorkItem, moved: Moved, scene: Scene, event: Event) -> Decision:
+    """The decision of a deed that moves one item and does nothing else."""
+    after, entries = placed(item, moved, scene, event=event)
+    return Decision(items=(after,), entries=entries)

@@ -89,9 +89,9 @@ def settle(message: OutboxMessage, delivery: Delivery, rules: Rules, now: dateti
 
 
 def event_of(message: OutboxMessage, recipients: Sequence[Recipient], rules: Rules) -> OutboxEvent:
-    """The event that the recipients' outcomes amount to."""
+    """The event that the recipients' outcomes amount to; a message for nobody has failed."""
     outcomes = {one.outcome for one in recipients}
-    worst = next(outcome for outcome in URGENCY if outcome in outcomes)
+    worst = next((outcome for outcome in URGENCY if outcome in outcomes), Outcome.PERMANENT)
     allowed = may_repeat(message, rules) if worst is Outcome.UNKNOWN else message.tries_left > 1
     return EVENT_OF[worst][0 if allowed else 1]
 

@@ -8,6 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+UNSEEN = "unseen:"
+"""Before the inbound id in `Clocks.stopped_by`: a mail of doubtful nature stops the countdowns until somebody has seen it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Clocks:
@@ -60,6 +63,13 @@ class Clocks:
             answer_due=self.answer_due + lost if self.answer_due else None,
             feedback_until=self.feedback_until + lost if self.feedback_until else None,
         )
+
+    def seen(self, now: datetime) -> Clocks:
+        """Somebody looked at the item: mail of doubtful nature holds nothing up any more; held and quarantined mail still does."""
+        clocks = self
+        for cause in self.stopped_by:
+            clocks = clocks.go(cause, now) if cause.startswith(UNSEEN) else clocks
+        return clocks
 
     def begin(self, now: datetime) -> Clocks:
         """The mail that the clocks waited for has left (or there was none): the limits run from `now`."""

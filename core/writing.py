@@ -16,7 +16,7 @@ from core.mail import Address, Importance
 from core.outbox import Draft, Purpose, Recipient
 from core.refusal import Refused
 from core.resolving import resolve, snapshot
-from core.scene import Scene, person_moves, placed, placed_quietly
+from core.scene import Scene, person_moves, placed, placed_quietly, seen
 from core.setup import Connector
 from core.status import Event, ResolutionMethod, Status
 from core.wording import LINE, TEXT, clean_line, clean_text
@@ -26,6 +26,7 @@ DEFAULT_UNDO = timedelta(seconds=10)
 """decisions.md 14: on the page; answers by mail ask for more."""
 LONGEST_UNDO = timedelta(hours=1)
 MOST_RECIPIENTS = 100
+LONGEST_HTML = 4 * TEXT
 MOST_REFERENCES = 40
 UNDO_CHOICES = tuple(timedelta(seconds=seconds) for seconds in (0, 5, 10, 15, 20, 30, 60, 120))
 """What a page offers (decisions.md 14)."""
@@ -53,7 +54,7 @@ class Letter:
 
 def letter_of(arguments: Mapping[str, Any]) -> Letter:
     """A letter from arguments as they come from the outside: lists of addresses, choices as texts, None is not given. Raises Refused."""
-    given = {name: tuple(value) if name in ("to", "cc", "bcc") else value for name, value in arguments.items() if value is not None}
+    given: dict[str, Any] = {name: tuple(value) if name in ("to", "cc", "bcc") else value for name, value in arguments.items() if value is not None}
     if given.get("send_at") is not None and given["send_at"].tzinfo is None:
         raise Refused("A time needs a zone.")
     if "method" in given:
@@ -108,7 +109,8 @@ def sending_connector(item: WorkItem, scene: Scene) -> tuple[Connector, str]:
 def _draft(item: WorkItem, letter: Letter, scene: Scene, talk: Conversation, draft_id: str, default_undo: timedelta) -> Draft:
     connector, sender = sending_connector(item, scene)
     text = clean_text(letter.text, TEXT)
-    if not text and not letter.html:
+    html = clean_text(letter.html, LONGEST_HTML)
+    if not text and not html:
         raise Refused("The mail has no text.")
     last = talk.last_mail
     answers = (last.message_id,) if last is not None and last.message_id else ()
@@ -124,7 +126,7 @@ def _draft(item: WorkItem, letter: Letter, scene: Scene, talk: Conversation, dra
         author=scene.by,
         subject=clean_line(letter.subject, LINE) or _answer_subject(item, talk),
         text=text,
-        html=letter.html,
+        html=html,
         in_reply_to=answers[0] if answers else "",
         references=thread[:1] + thread[1:][-(MOST_REFERENCES - 1) :],
         language=item.language or scene.setup.language,
@@ -194,8 +196,7 @@ def _begun(item: WorkItem, scene: Scene) -> tuple[WorkItem, tuple[Entry, ...]]:
     """A-ST-09, decisions.md 10: answering takes what nobody has, and what is one's own gets under way; a colleague's stays as it is."""
     mine = holder(item) in ("", scene.by)
     if not mine or Event.UPDATE not in possible(item):
-        seen = replace(scene.touched(item), new_information=False, attention="") if mine else scene.touched(item)
-        return placed_quietly(item, seen, scene)
+        return placed_quietly(item, seen(scene.touched(item), scene.now) if mine else scene.touched(item), scene)
     moved = person_moves(item, Event.UPDATE, scene)
     taken = replace(moved.item, assignee=scene.by, owner="")
     return placed(item, replace(moved, item=taken), scene, event=Event.UPDATE)

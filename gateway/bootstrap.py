@@ -102,7 +102,7 @@ class House:
             self.clock,
             self.apply,
             holder=self.holder,
-            hostname=outbound.hostname or socket.getfqdn(),
+            hostname=outbound.hostname or socket.gethostname(),
             timeout=outbound.timeout.total_seconds(),
             folder=self.settings.data,
         )
@@ -117,7 +117,9 @@ class House:
             self.database,
             self.setups,
             self.apply,
+            self.clock,
             holder=self.holder,
+            brakes=_brakes(self.settings),
             wake_inbound=self.wakes.inbound,
             wake_outbox=self.wakes.outbox,
             recover=self.dispatcher.recover_expired,

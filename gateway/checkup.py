@@ -8,6 +8,7 @@ import socket
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from http.client import HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.request import urlopen
@@ -198,7 +199,7 @@ def _is_our_web(host: str, port: int) -> bool:
     try:
         with urlopen(f"http://{name}:{port}/healthz", timeout=PATIENCE) as answer:
             return bool(answer.read(10) == b"ok\n")
-    except OSError:
+    except (OSError, HTTPException):
         return False
 
 
@@ -236,7 +237,7 @@ def outgoing(connector: Connector, settings: Settings, environ: Mapping[str, str
 
 def _maildir(check: str, path: Path) -> Finding:
     existing = next(folder for folder in (path, *path.parents) if folder.exists())
-    if os.access(existing, os.W_OK | os.X_OK):
+    if existing.is_dir() and os.access(existing, os.W_OK | os.X_OK):
         return fine(check, f"sends into {path}")
     return error(check, f"{path} cannot be written")
 

@@ -17,12 +17,13 @@ from core.new_item import NewItem, make_item, process_for
 from core.on_person import act
 from core.wording import clean_line
 from gateway.desk_base import Json
+from gateway.desk_inbound import InboundDesk
 from gateway.desk_mail import MailDesk
 from gateway.store import conversations, items, views
 
 
-class Desk(MailDesk):
-    """Everything the people of one installation can do: items here, mails in `desk_mail.py`."""
+class Desk(MailDesk, InboundDesk):
+    """Everything the people of one installation can do: items here, mails in `desk_mail.py`, what came in in `desk_inbound.py`."""
 
     def new_item(
         self, by: str, *, process: str, title: str = "", description: str = "", category: str = "", contacts: Sequence[str] = (), submit: bool = False
@@ -76,8 +77,8 @@ class Desk(MailDesk):
                 scene.setup,
                 self._sight(scene),
                 status=statuses,
-                queue=queue,
-                assignee=address_key(assignee) if assignee else "",
+                queue=clean_line(queue),
+                assignee=address_key(clean_line(assignee)) if assignee else "",
                 text=clean_line(text),
                 limit=limit,
             )

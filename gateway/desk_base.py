@@ -54,9 +54,10 @@ class DeskBase:
 
     def _item(self, connection: Connection, ref: str, scene: Scene, *, lock: bool = False) -> WorkItem:
         """The item, if the person may see it; else it does not exist for them."""
-        item = items.by_ref(connection, ref.strip(), lock=lock)
+        named = clean_line(ref, 60)
+        item = items.by_ref(connection, named, lock=lock)
         if item is None or not sees(self._sight(scene), item):
-            raise NotFound(f"There is no item “{clean_line(ref, 60)}” that you may see.")
+            raise NotFound(f"There is no item “{named}” that you may see.")
         return item
 
     def _sight(self, scene: Scene) -> Sight:

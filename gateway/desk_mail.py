@@ -105,7 +105,7 @@ class MailDesk(DeskBase):
             message, item = self._seen_message(connection, outbox_id, scene)
             if not may_change_mail(scene.user, message.author, item, scene.setup):
                 raise Refused("Only the author of a mail, the leader of the author's team, whoever has its item, or an administrator may do this.")
-            after = outboxes.act(connection, outbox_id, event, scene.now, scene.by, reason=clean_line(reason), edit=edit)
+            after = outboxes.act(connection, message.id, event, scene.now, scene.by, reason=clean_line(reason), edit=edit)
             if item is not None:
                 self._tell_item(connection, item.id, after, event, scene)
             return after, item.ref if item is not None else ""
@@ -126,12 +126,13 @@ class MailDesk(DeskBase):
         self._apply(connection, decision, scene.setup, scene.now)
 
     def _seen_message(self, connection: Connection, outbox_id: str, scene: Scene) -> tuple[OutboxMessage, WorkItem | None]:
-        message = outboxes.get(connection, outbox_id)
+        named = clean_line(outbox_id, 64)
+        message = outboxes.get(connection, named)
         item = items.load(connection, (message.item_id,)).get(message.item_id) if message is not None and message.item_id else None
         sight = self._sight(scene)
         seen = message is not None and (sight.everything or message.author in sight.people or (item is not None and sees(sight, item)))
         if message is None or not seen:
-            raise NotFound(f"There is no outgoing mail “{clean_line(outbox_id, 60)}” that you may see.")
+            raise NotFound(f"There is no outgoing mail “{named}” that you may see.")
         return message, item
 
     def _message(self, connection: Connection, outbox_id: str) -> OutboxMessage:

@@ -5,23 +5,29 @@ from __future__ import annotations
 import importlib
 from pathlib import Path
 
-DRAWN: dict[str, tuple[str, str]] = {
-    "settings.md": ("gateway.settings_drawing", "draw"),
-    "commands.md": ("gateway.cli.drawing", "draw"),
-    "status.md": ("core.status_drawing", "draw"),
-    "evidence.md": ("core.evidence", "draw"),
-    "outcomes.md": ("core.delivery", "draw"),
+DRAWN: dict[str, str] = {
+    "settings.md": "gateway.settings_drawing",
+    "commands.md": "gateway.cli.drawing",
+    "status.md": "core.status_drawing",
+    "evidence.md": "core.evidence",
+    "outcomes.md": "core.outcome_drawing",
+    "signs.md": "gateway.routing.signs",
 }
-"""File in docs/ → (module, function without arguments that returns Markdown)."""
+"""File in docs/ → the module whose function `draw` returns it as Markdown."""
+
+NOTE = "Drawn from the code by `guichet docs`; do not edit by hand."
+TITLES = {"signs.md": "Signs of automatic mail", "evidence.md": "Evidence"}
+"""Titles of those that may be drawn as bare tables."""
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs"
 
 
 def drawn(name: str) -> str:
     """The text of one drawn document, as it should be."""
-    module, function = DRAWN[name]
-    text: str = getattr(importlib.import_module(module), function)()
-    return text.rstrip("\n") + "\n"
+    text: str = importlib.import_module(DRAWN[name]).draw().strip("\n")
+    if not text.startswith("# "):
+        text = f"# {TITLES[name]}\n\n{NOTE}\n\n{text}"
+    return f"{text}\n"
 
 
 def stale(folder: Path = FOLDER) -> list[str]:

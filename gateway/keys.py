@@ -8,8 +8,12 @@ import os
 import stat
 from hashlib import sha256
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gateway.clock import new_secret
+
+if TYPE_CHECKING:
+    from cryptography.fernet import MultiFernet
 
 MAC_BYTES = 16
 MAC_LENGTH = 26
@@ -111,7 +115,8 @@ class Keys:
         except InvalidToken:
             raise KeyTrouble("A stored secret was encrypted with a key that is not in the key file; add that key or enter the secret again.") from None
 
-    def _fernet(self):  # type: ignore[no-untyped-def]  # cryptography is imported only when a secret is stored
+    def _fernet(self) -> MultiFernet:
+        # cryptography is imported only when a secret is stored
         from cryptography.fernet import Fernet, MultiFernet
 
         return MultiFernet([Fernet(base64.urlsafe_b64encode(key)) for key in self._derived["at-rest"]])

@@ -8,12 +8,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from sqlalchemy import Connection
+
+from core.brakes import Brakes, Lately
+from core.no_answer import Asked, addressee, no_answer
 from core.on_time import alarm, due_alarm, received_before
-from gateway.store import due, items
+from core.outbox import Draft
+from core.setup import Setup
+from core.work_item import WorkItem
+from gateway.clock import Clock
+from gateway.store import brakes, conversations, due, items
 from gateway.store.engine import Database, is_passing_fault
 from gateway.store.items import StaleItem
 from gateway.store.outbox_claims import any_due
@@ -30,6 +38,7 @@ MOST_WOKEN = 64
 GRACE = timedelta(seconds=5)
 """How long a stored mail may wait for the worker it was announced to before it is announced again."""
 SWEEP_EVERY = timedelta(seconds=2)
+FORGET_EVERY = timedelta(hours=1)
 PUT_ASIDE = timedelta(minutes=5)
 """How long an item whose alarm failed by a fault of ours is left alone, so that it does not hold up the others."""
 
@@ -59,8 +68,10 @@ class Scheduler:
         database: Database,
         setups: Setups,
         apply: Apply,
+        clock: Clock,
         *,
         holder: str,
+        brakes: Brakes | None = None,
         wake_inbound: Callable[[Sequence[str]], None] = lambda ids: None,
         wake_outbox: Callable[[], None] = lambda: None,
         recover: Callable[[datetime], int] = lambda now: 0,
@@ -68,12 +79,15 @@ class Scheduler:
         self._database = database
         self._setups = setups
         self._apply = apply
+        self._clock = clock
+        self._brakes = brakes or Brakes()
         self._holder = holder
         self._wake_inbound = wake_inbound
         self._wake_outbox = wake_outbox
         self._recover = recover
         self._leads_until: datetime | None = None
         self._swept_at: datetime | None = None
+        self._forgot_at: datetime | None = None
         self._aside: dict[str, datetime] = {}
 
     def tick(self, now: datetime) -> Tick:
@@ -113,7 +127,16 @@ class Scheduler:
             lying = due.left_lying(connection, now, grace=GRACE, most=MOST_WOKEN)
         if lying:
             self._wake_inbound(lying)
+        self._forget(now)
         return len(lying), self._recover(now)
+
+    def _forget(self, now: datetime) -> None:
+        """Once an hour: what the brakes counted and no window looks at any more."""
+        if self._forgot_at is not None and timedelta(0) <= now - self._forgot_at < FORGET_EVERY:
+            return
+        self._forgot_at = now
+        with self._database.lazy() as connection:
+            brakes.prune_counts(connection, now)
 
     def _ring(self, now: datetime) -> tuple[int, int]:
         self._aside = {item_id: until for item_id, until in self._aside.items() if until > now}
@@ -144,5 +167,17 @@ class Scheduler:
             setup = self._setups.current(connection)
             until = received_before(item)
             behind = until is not None and due.is_behind(connection, item.connector, until)
-            self._apply(connection, alarm(item, now, behind=behind, people=setup.user_of), setup, now)
+            decision = alarm(item, now, behind=behind, people=setup.user_of, tell=lambda closed: self._told(connection, item, setup, closed, now))
+            self._apply(connection, decision, setup, now)
             return 1
+
+    def _told(self, connection: Connection, item: WorkItem, setup: Setup, closed: bool, now: datetime) -> Draft | None:
+        """The mail to a customer who did not answer, if there may be one (decisions.md 9)."""
+        asked = Asked(conversations.conversation(connection, item.id), setup, self._brakes)
+        person = addressee(item, asked)
+        if person is None:
+            return None
+        counted = brakes.counted(connection, item.id, person.key, now, most=self._brakes.per_hour + 1)
+        lately = Lately(counted.item, counted.address, counted.overall >= self._brakes.per_hour)
+        asked = replace(asked, lately=lately, suppressed=brakes.suppressed(connection, (person.key,), now))
+        return no_answer(item, asked, closed=closed, draft_id=self._clock.new_id(), now=now)

@@ -41,6 +41,7 @@ retry     unix  - - n - - error
 discard   unix  - - n - - discard
 local     unix  - n n - - local
 virtual   unix  - n n - - virtual
+showq     unix  n - n - - showq
 anvil     unix  - - n - 1 anvil
 scache    unix  - - n - 1 scache
 tlsmgr    unix  - - n 1000? 1 tlsmgr

@@ -29,31 +29,55 @@ def postgres_url() -> URL | None:
     named = os.environ.get("GUICHET_TEST_POSTGRES_URL")
     if named:
         return make_url(named)
-    binaries = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parent.name))
-    if not binaries:
+    binaries = postgres_binaries()
+    if binaries is None:
         return None
-    return _start_postgres(binaries[-1])
+    cluster = Postgres(binaries)
+    atexit.register(cluster.stop)
+    return cluster.url
 
 
-def _start_postgres(binaries: Path) -> URL:
-    folder = Path(tempfile.mkdtemp(prefix="guichet-pg-"))
-    port = _free_port()
-    as_owner: list[str] = []
-    if os.geteuid() == 0:  # PostgreSQL refuses to run as root
-        shutil.chown(folder, "postgres", "postgres")
-        as_owner = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "check": True, "cwd": "/"}
-    subprocess.run([*as_owner, binaries / "initdb", "-D", folder / "data", "-U", "guichet", "--auth=trust", "-E", "UTF8", "--no-sync"], **quiet)  # type: ignore[call-overload]
-    options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c max_connections=200 -c shared_buffers=64MB"
-    start = [*as_owner, binaries / "pg_ctl", "-D", folder / "data", "-o", options, "-w", "-l", folder / "log", "start"]
-    subprocess.run(start, **quiet)  # type: ignore[call-overload]
+def postgres_binaries() -> Path | None:
+    """Where Debian keeps the newest PostgreSQL server's programs, or None."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: float(path.parent.parent.name))
+    return found[-1].parent if found else None
 
-    def stop() -> None:
-        subprocess.run([*as_owner, binaries / "pg_ctl", "-D", folder / "data", "-m", "immediate", "stop"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/")
-        shutil.rmtree(folder, ignore_errors=True)
 
-    atexit.register(stop)
-    return URL.create("postgresql+psycopg", "guichet", host="127.0.0.1", port=port, database="postgres")
+class Postgres:
+    """A throw-away cluster on a free port, with further options of `postgres`. As root it runs as the user postgres."""
+
+    def __init__(self, binaries: Path, options: str = "") -> None:
+        self._binaries = binaries
+        self._folder = Path(tempfile.mkdtemp(prefix="guichet-pg-"))
+        self._port = _free_port()
+        self._as_owner: list[str] = []
+        if os.geteuid() == 0:  # PostgreSQL refuses to run as root
+            shutil.chown(self._folder, "postgres", "postgres")
+            self._as_owner = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
+        self._options = f"-p {self._port} -k {self._folder} -c listen_addresses=127.0.0.1 -c max_connections=200 -c shared_buffers=64MB {options}"
+        self._run("initdb", "-D", self._folder / "data", "-U", "guichet", "--auth=trust", "-E", "UTF8", "--no-sync")
+        self._start()
+
+    @property
+    def url(self) -> URL:
+        return URL.create("postgresql+psycopg", "guichet", host="127.0.0.1", port=self._port, database="postgres")
+
+    def _run(self, program: str, *arguments: str | Path, check: bool = True) -> None:
+        command = [*self._as_owner, self._binaries / program, *arguments]
+        subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=check, cwd="/")
+
+    def _start(self) -> None:
+        self._run("pg_ctl", "-D", self._folder / "data", "-o", self._options, "-w", "-l", self._folder / "log", "start")
+
+    def power_cut(self) -> None:
+        """Everything not yet on disk is gone; then the machine is on again."""
+        self._run("pg_ctl", "-D", self._folder / "data", "-m", "immediate", "-w", "stop")
+        self._start()
+
+    def stop(self) -> None:
+        """Gone, with its files."""
+        self._run("pg_ctl", "-D", self._folder / "data", "-m", "immediate", "-w", "stop", check=False)
+        shutil.rmtree(self._folder, ignore_errors=True)
 
 
 @functools.cache

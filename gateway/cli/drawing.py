@@ -20,7 +20,7 @@ standard output, everything else to standard error; every listing has `--json`. 
 
 def draw() -> str:
     """The document as Markdown: usage, help and options of every command."""
-    root = click.Context(guichet, info_name="guichet", max_content_width=110, terminal_width=110)
+    root = click.Context(guichet, info_name="guichet", terminal_width=110, **guichet.context_settings)
     lines = [HEAD]
     for name in COMMANDS:
         command = guichet.get_command(root, name)

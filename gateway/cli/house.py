@@ -33,6 +33,7 @@ def opened(ctx: click.Context) -> Iterator[House]:
     from gateway.store.version import require_head
 
     settings = settings_of(ctx)
+    require_installation(settings)
     log.configure("warning", settings.log.format)
     house = open_house(settings)
     try:
@@ -41,6 +42,16 @@ def opened(ctx: click.Context) -> Iterator[House]:
         yield house
     finally:
         house.close()
+
+
+def require_installation(settings: Settings) -> None:
+    """Without a settings file and a key there is nothing to work on. Raises Unusable (exit 78)."""
+    from gateway.cli.trouble import Unusable
+
+    if settings.file is None and not settings.key_file.exists():
+        raise Unusable(
+            "There is no installation here. Name its settings file with --config FILE or GUICHET_CONFIG, or make one: guichet init, or guichet demo to try."
+        )
 
 
 def current_setup(house: House) -> Setup:

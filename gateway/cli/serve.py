@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gateway.cli.house import settings_of
+from gateway.cli.house import require_installation, settings_of
 
 if TYPE_CHECKING:
     from gateway.settings import Settings
@@ -37,6 +37,7 @@ def command(ctx: click.Context, roles: tuple[str, ...]) -> None:
     from gateway.store.version import require_head
 
     settings = settings_of(ctx)
+    require_installation(settings)
     log.configure(settings.log.level, settings.log.format)
     say_settings(settings)
     house = open_house(settings)

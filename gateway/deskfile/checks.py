@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from core.mail import FREE_MAIL_DOMAINS, address_key
 from core.outbox import Purpose
-from core.setup import Connector, Process, Role, Setup
+from core.setup import Connector, MailTemplate, Process, Role, Setup
 from gateway import connector_kinds
 from gateway.deskfile import forms, route_checks
 from gateway.deskfile.forms import Found
@@ -184,6 +184,16 @@ def mail_templates(setup: Setup) -> Found:
                 yield f"{path}.{key}", f"at most {LONGEST_TEXT} characters are expected"
         if not template.subject.strip() or not template.text.strip():
             yield f"{path}.text", "a subject and a text are expected"
+        yield from _compiles(path, template)
+
+
+def _compiles(path: str, template: MailTemplate) -> Found:
+    """The text is a template that can be rendered; otherwise the shipped one would be sent in its place."""
+    from gateway.outbound.templates import check  # Jinja2 is loaded only where an administrator has texts
+
+    trouble = check(template)
+    if trouble:
+        yield f"{path}.text", trouble
 
 
 CHECKS: tuple[Callable[[Setup], Found], ...] = (

@@ -10,22 +10,28 @@ from core.setup import Setup
 from core.setup_parts import Desk
 from gateway.deskfile.sections import SECTIONS, values_of
 
+TITLE = "# The desk: everything administrators configure. Apply it with: guichet config apply FILE"
+
 
 def write_desk(setup: Setup) -> str:
     """The desk file of a setup; reading it gives the same setup (without ids)."""
     import tomlkit
 
-    document = tomlkit.document()
-    document.add(tomlkit.comment("The desk: everything administrators configure. Apply it with: guichet config apply FILE"))
     head = Desk(setup.name, setup.timezone, setup.language, setup.default_connector, setup.unmonitored_address)
-    document["desk"] = _table(to_plain(head, full=True))
+    texts = [TITLE, tomlkit.dumps({"desk": _table(to_plain(head, full=True))})]
     for section in SECTIONS:
-        values = list(values_of(section, setup))
-        if values:
-            document[section.name] = entries = tomlkit.aot()
-            for value in values:
-                entries.append(_table({key: content for key, content in to_plain(value, full=False).items() if key not in section.apart}))
-    return tomlkit.dumps(document)
+        entries = tomlkit.aot()
+        for value in values_of(section, setup):
+            entries.append(_table({key: content for key, content in _telling(value).items() if key not in section.apart}))
+        if len(entries):
+            texts.append(tomlkit.dumps({section.name: entries}))
+    return "\n".join(text.rstrip("\n") + "\n" for text in texts)
+
+
+def _telling(value: object) -> dict[str, Any]:
+    """What differs from the default, and whatever says something even so: a desk file should not change its meaning with a later default."""
+    differing = to_plain(value, full=False)
+    return {key: differing.get(key, content) for key, content in to_plain(value, full=True).items() if key in differing or (content and key != "when")}
 
 
 def _table(content: Mapping[str, Any]) -> Any:

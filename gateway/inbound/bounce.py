@@ -125,7 +125,7 @@ def _recipient(group: dict[str, str]) -> FailedRecipient | None:
     diagnostic = group.get("diagnostic-code", "")
     words = diagnostic.partition(";")[2] or diagnostic or group.get("status", "")
     action = group.get("action", "failed").split(" ")[0].split(";")[0].lower()
-    return FailedRecipient(address, action, _status(group.get("status", ""), diagnostic), one_line(words)[:_WORDS])
+    return FailedRecipient(address, action, _status(group.get("status", ""), diagnostic), _sentence(words))
 
 
 def _status(stated: str, diagnostic: str) -> str:
@@ -172,7 +172,9 @@ def _failed_addresses(raw: bytes, fields: dict[str, str], returned: dict[str, st
     """Who did not get it: fields that say so, what flufl.bounce knows of daemons, the returned mail's To, else whom the prose names."""
     found = _ADDRESS.findall(fields.get("x-failed-recipients", "")[:4_000]) or [one for one in _FINAL.findall(text) if "@" in one]
     ours = {one.lower() for key in ("from", "to", "sender", "reply-to") for one in _ADDRESS.findall(fields.get(key, "")[:4_000])}
-    found = found or [one for one in _known_daemons(raw) if one.lower() not in ours and one != _id_in_text(text)]
+    if not found:
+        known = [one for one in _known_daemons(raw) if one != _id_in_text(text)]
+        found = [one for one in known if one.lower() not in ours] or known
     sent_to = _ADDRESS.findall(returned.get("to", "")[:1_000])
     if not found and len(sent_to) == 1:
         found = sent_to
@@ -194,7 +196,7 @@ def _known_daemons(raw: bytes) -> list[str]:
     logging.getLogger("flufl.bounce").setLevel(logging.CRITICAL + 1)
     try:
         temporary, permanent = all_failures(message_from_bytes(raw[:_TEXT]))
-    except Exception:  # noqa: BLE001 - its detectors raise IndexError and others on odd mail (libraries.md, section 2); what they miss is only missed
+    except Exception:  # its detectors raise IndexError and others on odd mail (libraries.md, section 2); what they miss is only missed
         return []
     found = sorted(permanent) + sorted(temporary)
     return [address for address in (decode(one) for one in found) if _ADDRESS.fullmatch(address)]
@@ -209,7 +211,7 @@ def _from_address(prose: str, address: str) -> str:
 def _below(prose: str, address: str) -> str:
     """The line that names the address and the next one, where no server is quoted."""
     lines = [line.strip() for line in _from_address(prose, address)[:2_000].split("\n") if line.strip()]
-    return one_line(" ".join(lines[:2]))[:_WORDS]
+    return _sentence(" ".join(lines[:2]))
 
 
 def _server_words(text: str) -> str:
@@ -220,5 +222,10 @@ def _server_words(text: str) -> str:
             if pattern.search(line[:1_000]):
                 following = lines[number + 1 : number + 3]
                 more = [one.strip() for one in following if one[:1] in (" ", "\t") and one.strip()]
-                return one_line(" ".join([line.strip(), *more]))[:_WORDS]
+                return _sentence(" ".join([line, *more]))
     return ""
+
+
+def _sentence(words: str) -> str:
+    """A server's words on one line, single spaces, at most 500 characters."""
+    return " ".join(one_line(words[:4_000]).split())[:_WORDS]

@@ -152,7 +152,7 @@ def _laddered(data: bytes, codec: str, label: str) -> tuple[str, str]:
             return text, ""
         text = _nearly(data, codec)
         if text is not None:
-            return text, f"Some characters are not valid {label or codec}."
+            return text, f"Some characters are not valid {_shown(label) or codec}."
     text = _strict(data, "utf-8")
     found = "utf-8"
     if text is None:
@@ -161,8 +161,12 @@ def _laddered(data: bytes, codec: str, label: str) -> tuple[str, str]:
 
 
 def _doubt(label: str, found: str) -> str:
-    named = clean(label)[:40].replace("\n", " ")
-    return f'The text is not in the character set "{named}" it names; it was read as {found}.' if label else ""
+    return f'The text is not in the character set "{_shown(label)}" it names; it was read as {found}.' if label else ""
+
+
+def _shown(label: str) -> str:
+    """A label as it can stand in a sentence."""
+    return clean(label[:40]).replace("\n", " ")
 
 
 def _strict(data: bytes, codec: str) -> str | None:

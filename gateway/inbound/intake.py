@@ -157,8 +157,11 @@ class Intake:
         try:
             with self._database.durable() as connection:
                 arrivals.store(connection, rows)
-        except Exception as fault:  # noqa: BLE001  # outer edge: whatever went wrong, every door that waits must get an answer
+        except Exception as fault:  # outer edge: whatever went wrong, every door that waits must get an answer
             return self._answers_to(fault, batch)
+        if log.isEnabledFor(logging.INFO):
+            for inbound_id, arrival in rows:
+                log.info("mail_stored", extra={"inbound": inbound_id, "door": arrival.door, "peer": arrival.peer, "size": len(arrival.raw)})
         return [Stored(inbound_id) for inbound_id, _ in rows]
 
     def _answers_to(self, fault: Exception, batch: Sequence[Arrival]) -> list[Answer]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from html import unescape
 
+from gateway.inbound.charset import clean
+
 _TAG = re.compile(r'<(/?)([a-z][a-z0-9]*)((?: [^\s=>"/]++="[^"]*+")*+) ?/?>')
 _ATTRIBUTE = re.compile(r'([^\s=>"/]++)="([^"]*+)"')
 _ANY_TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]{0,15})[^<>]*+>")
@@ -125,7 +127,7 @@ def stripped(html: str) -> str:
         html = _without(html, f"<{name}", f"</{name}")
     html = _without(html, "<!--", "-->")
     text = _ANY_TAG.sub(lambda tag: "\n" if tag.group(2).lower() in _BLOCKS or tag.group(2).lower() == "br" else "", html)
-    lines = (_SPACE.sub(" ", line).strip() for line in unescape(text).split("\n"))
+    lines = (_SPACE.sub(" ", line).strip() for line in clean(unescape(text)).split("\n"))
     return "\n".join(line for line in lines if line)
 
 

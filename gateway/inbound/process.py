@@ -35,7 +35,7 @@ from gateway.routing.resolve import resolve
 from gateway.routing.trace import Trace
 from gateway.store import inbounds, items
 from gateway.store.engine import Database, is_passing_fault
-from gateway.store.inbounds import Claimed, LostLease, Settlement, TakenMeanwhile
+from gateway.store.inbounds import Claimed, LostLease, Settlement, Standing, TakenMeanwhile
 from gateway.store.items import StaleItem
 from gateway.store.setups import Setups
 
@@ -236,23 +236,28 @@ class Processor:
     def _decide_and_write(self, claimed: Claimed, mail: Mail) -> InboundState:
         now = self._clock.now()
         with self._database.lazy() as connection:
-            decided = self._decide(connection, claimed.id, mail, claimed.envelope, now)
+            decided = self._decide(connection, claimed, mail, now)
             applied = self._apply(connection, decided.outcome.decision, decided.setup, now)
-            settled = _settlement(connection, claimed.id, mail, decided)
+            settled = _settlement(mail, decided, inbounds.standing(connection, claimed.id) if claimed.replayed else Standing())
             inbounds.settle(connection, claimed, settled, now)
         if applied.mails:
             self._on_mail_queued()
         return settled.state
 
-    def _decide(self, connection: Connection, inbound_id: str, mail: Mail, envelope: Envelope, now: datetime, *, writes: bool = True) -> Decided:
+    def _decide(self, connection: Connection, claimed: Claimed, mail: Mail, now: datetime, *, writes: bool = True) -> Decided:
         """Facts → routing → core. Without `writes` nothing is taken: references read as numbers that do not exist."""
         setup = self._setups.current(connection)
-        read = self._reader.read(connection, inbound_id, mail, envelope, setup, now)
-        resolution = resolve(mail, envelope, read.facts)
-        mail_facts = read.mail_facts
+        read = self._reader.read(connection, claimed.id, mail, claimed.envelope, setup, now)
+        resolution = resolve(mail, claimed.envelope, read.facts)
+        mail_facts = self._replayed(connection, claimed, read.mail_facts) if claimed.replayed else read.mail_facts
         if resolution.new_items:
             mail_facts = self._for_opening(connection, mail_facts, resolution, mail, now, writes=writes)
         return Decided(setup, replace(read, mail_facts=mail_facts), resolution, on_mail(resolution, mail, mail_facts, setup, now))
+
+    def _replayed(self, connection: Connection, claimed: Claimed, mail_facts: MailFacts) -> MailFacts:
+        """Items that stand still because of the mail go on, and what it opened before keeps its ids."""
+        waiting = items.load(connection, items.stopped_by(connection, claimed.id))
+        return replace(mail_facts, items={**waiting, **mail_facts.items}, first=inbounds.standing(connection, claimed.id).next)
 
     def _for_opening(
         self, connection: Connection, mail_facts: MailFacts, resolution: Resolution, mail: Mail, now: datetime, *, writes: bool
@@ -263,18 +268,21 @@ class Processor:
             more,
             numbers=items.take_numbers(connection, wanted) if writes else (0,) * wanted,
             draft_ids=tuple(self._clock.new_id() for _ in range(wanted)),
-            first=len(inbounds.standing(connection, mail_facts.inbound_id)) if writes else 0,
         )
 
     # ------------------------------------------------------------ explaining
 
     def explain(self, raw: bytes, envelope: Envelope | None = None) -> dict[str, Any]:
-        """What would happen to a mail and why, as the contract's JSON; the same path, and nothing is written."""
+        """What would happen to a mail and why, as the contract's JSON; the same path, and nothing is written.
+
+        An envelope without sender says nothing here: whether it is the null sender is read from the mail's Return-Path.
+        """
         now = self._clock.now()
         mail = self._read_mail(raw)
-        asked = replace(envelope or Envelope("explain"), received_at=(envelope and envelope.received_at) or now)
+        given = envelope or Envelope("explain")
+        asked = replace(given, door=given.door if given.sender else "explain", received_at=given.received_at or now)
         with self._database.read() as connection:
-            decided = self._decide(connection, "", mail, asked, now, writes=False)
+            decided = self._decide(connection, Claimed("", 0, asked, self._holder), mail, now, writes=False)
         return explanation(decided)
 
     # ------------------------------------------------------------ quarantine
@@ -298,18 +306,16 @@ class Processor:
         with self._database.lazy() as connection:
             setup = self._setups.current(connection)
             facts = self._reader.read(connection, inbound_id, mail, Envelope("quarantine"), setup, now).facts
-            decision = Decision()
-            for item in _pointed_at(mail, facts):
-                stopped = replace(item, clocks=item.clocks.stop(inbound_id, now), updated_at=now)
-                line = Entry(item.id, now, EntryKind.ATTENTION, text="A mail that belongs here could not be processed.", inbound_id=inbound_id)
-                decision = decision + Decision(items=(stopped,), entries=(line,))
-            if decision.items:
-                self._apply(connection, decision, setup, now)
+            stopped = tuple(replace(item, clocks=item.clocks.stop(inbound_id, now), updated_at=now) for item in _pointed_at(mail, facts))
+            text = "A mail that belongs here could not be processed."
+            lines = tuple(Entry(item.id, now, EntryKind.ATTENTION, text=text, inbound_id=inbound_id) for item in stopped)
+            if stopped:
+                self._apply(connection, Decision(items=stopped, entries=lines), setup, now)
+                inbounds.write_pointers(connection, inbound_id, [item.id for item in stopped], text)
 
 
-def _settlement(connection: Connection, inbound_id: str, mail: Mail, decided: Decided) -> Settlement:
+def _settlement(mail: Mail, decided: Decided, standing: Standing) -> Settlement:
     facts, verdicts = decided.read.facts, decided.outcome.verdicts
-    again = any(one.inbound_id == inbound_id for taken in facts.taken.values() for one in taken)
     duplicates = {(verdict.connector, verdict.recipient) for verdict in verdicts if verdict.action is Action.DUPLICATE}
     keys = ((recipient.connector, recipient.key) for recipient in facts.recipients)
     return Settlement(
@@ -318,7 +324,7 @@ def _settlement(connection: Connection, inbound_id: str, mail: Mail, decided: De
         trace=decided.trace,
         classification=decided.resolution.classification.kind.value,
         keys=tuple(key for key in keys if key not in duplicates),
-        standing=inbounds.standing(connection, inbound_id) if again else (),
+        standing=standing,
     )
 
 
@@ -365,7 +371,7 @@ def _lives(process: int) -> bool:
         return False
     try:
         os.kill(process, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):
         return False
     except PermissionError:
         return True

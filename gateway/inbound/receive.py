@@ -42,10 +42,9 @@ def receive(
         return Refused("5.1.1", "No such address here")
     found = tuple(recipients) or tuple(filter(None, [environment_recipient(intake, environ)]))
     if sender is None:
-        sender = environment_sender(environ)
-    if sender is None:
-        sender = header_sender(raw)
-    return intake.accept(Arrival(raw, "pipe", intake.clock.now(), without_brackets(sender), found))
+        sender = environ.get("SENDER", environ.get("RETURN_PATH"))
+    origin = header_sender(raw) if sender is None else without_null_sender(sender)
+    return intake.accept(Arrival(raw, "pipe", intake.clock.now(), origin, found))
 
 
 def exit_code(answer: Answer) -> int:
@@ -95,10 +94,10 @@ def _read_file(path: Path, max_size: int) -> bytes:
         return read_mail(file, max_size)
 
 
-def environment_sender(environ: Mapping[str, str]) -> str | None:
-    """The envelope sender an MTA exports, None if it exports none. Postfix writes MAILER-DAEMON for the null sender (pipe(8), null_sender)."""
-    sender = environ.get("SENDER", environ.get("RETURN_PATH"))
-    return "" if sender is not None and sender.strip("<> ").upper() == "MAILER-DAEMON" else sender
+def without_null_sender(sender: str) -> str:
+    """The address without brackets; '' for the null sender, which Postfix writes as MAILER-DAEMON (pipe(8), null_sender)."""
+    address = without_brackets(sender)
+    return "" if address.upper() == "MAILER-DAEMON" else address
 
 
 def environment_recipient(intake: Intake, environ: Mapping[str, str]) -> str:

@@ -7,6 +7,8 @@ from collections import Counter
 
 import nh3
 
+from gateway.inbound.charset import clean
+
 _TAGS = set(
     """a abbr address article b big blockquote br caption center code col colgroup dd del div dl dt em figcaption figure font footer
     h1 h2 h3 h4 h5 h6 header hr i img ins kbd li main mark ol p pre q s samp section small span strike strong sub sup table tbody td
@@ -86,11 +88,12 @@ def sanitise(html: str) -> str | None:
     if html.count("<") > _FEW_TAGS and _is_bomb(html):
         return None
     try:
-        return _CLEANER.clean(html).strip()
+        safe = _CLEANER.clean(html).strip()
     except BaseException as panic:  # a failed assertion in the Rust below is no Exception, and its class cannot be imported
         if type(panic).__name__ != "PanicException":
             raise
         return None
+    return clean(safe) if "&#" in html else safe  # a number can stand for a control
 
 
 def _is_bomb(html: str) -> bool:

@@ -18,12 +18,12 @@ from gateway.inbound.intake import MAX_SIZE, Intake
 from gateway.inbound.limits import Peers, Room
 from gateway.inbound.port import Answer
 from gateway.inbound.tls_files import TlsFiles
+from gateway.inbound.wire import Wire
 
 BACKLOG = 512
 LAST_WORDS_SECONDS = 2.0
 
 log = logging.getLogger("guichet.smtp")
-logging.getLogger("mail.log").setLevel(logging.WARNING)  # aiosmtpd's own log repeats ours, with addresses
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class SmtpDoor:
         self.room = Room(options.max_held)
         self.port = options.port
         self._tls_files = TlsFiles(options.tls_certificate, options.tls_key) if options.tls_certificate else None
-        self._conversations: set[Conversation] = set()
+        self._conversations: set[Wire] = set()
         self._answers: deque[tuple[asyncio.Future[Answer], Future[Answer]]] = deque()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping: asyncio.Event | None = None
@@ -116,7 +116,7 @@ class SmtpDoor:
     def _run(self, started: Future[int]) -> None:
         try:
             asyncio.run(self._serve(started))
-        except OSError as fault:
+        except Exception as fault:  # outer edge: before the door is open, whoever waits in `start` must hear of it
             if started.done():
                 raise
             started.set_exception(fault)
@@ -151,13 +151,13 @@ class SmtpDoor:
         """The context for STARTTLS, or None where there is no certificate."""
         return self._tls_files.context() if self._tls_files else None
 
-    def joined(self, conversation: Conversation) -> None:
-        self._conversations.add(conversation)
+    def joined(self, wire: Wire) -> None:
+        self._conversations.add(wire)
         if self._stopping is not None and self._stopping.is_set():
-            conversation.retire()
+            wire.retire()
 
-    def left(self, conversation: Conversation) -> None:
-        self._conversations.discard(conversation)
+    def left(self, wire: Wire) -> None:
+        self._conversations.discard(wire)
 
     def answer(self, future: Future[Answer]) -> asyncio.Future[Answer]:
         """The intake's future for this loop. Answers of one commit wake the loop once, not once each."""

@@ -106,10 +106,8 @@ def _describe(part: Part, fields: list[tuple[str, bytes]], default: str) -> None
     part.content_type = default
     seen: set[str] = set()
     for name, value in fields:
-        if name[:8] not in ("Content-", "content-", "CONTENT-") and name[:8].lower() != "content-":
-            continue
         key = name.lower()
-        if key in seen:
+        if not key.startswith("content-") or key in seen:
             continue
         seen.add(key)
         if key == "content-type":

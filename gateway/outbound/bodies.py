@@ -65,7 +65,7 @@ def multipart(subtype: str, boundary: str, parts: Sequence[bytes]) -> bytes:
         boundary += "="
     mark = f"--{boundary}".encode("ascii")
     head = f'Content-Type: multipart/{subtype};\r\n boundary="{boundary}"\r\n\r\n'.encode("ascii")
-    return head + b"".join(mark + b"\r\n" + part + (b"" if part.endswith(b"\r\n") else b"\r\n") for part in parts) + mark + b"--\r\n"
+    return head + b"".join(mark + b"\r\n" + part + b"\r\n" for part in parts) + mark + b"--\r\n"
 
 
 def text_of_html(html: str) -> str:

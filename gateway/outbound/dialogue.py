@@ -1,77 +1,20 @@
-"""The order of an SMTP dialogue: opening a session, and one mail in it, verb by verb; bytes are `wire.py`, keeping sessions open is `smtp.py`.
+"""One mail in an open SMTP session, verb by verb: MAIL, RCPT, DATA, the body, the mark, the dot; opening the session is `session.py`.
 
 Everything that ends it is looked up in THE table of `core/delivery.py`; no verb decides for itself.
 """
 
 from __future__ import annotations
 
-import smtplib
-import ssl
 import time
-from base64 import b64encode
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
-from core.delivery import MEANING, OUTCOME_OF, TROUBLES, Delivery, Meaning, Reply, Stage, reply_class
+from core.delivery import MEANING, OUTCOME_OF, Delivery, Meaning, Reply, Stage
 from core.mail import address_key
 from core.outbox import Outcome
 from gateway.outbound.headers import envelope_address
-from gateway.outbound.port import LeaseTime, Outgoing
+from gateway.outbound.port import Outgoing
+from gateway.outbound.session import Server, expect
 from gateway.outbound.wire import CHUNK, Answer, Wire
-
-
-@dataclass(frozen=True, slots=True)
-class Server:
-    """Where a connector's mail goes. `security`: `tls` from the first byte, `starttls` (never falls back), or `none`.
-
-    `password` is told, not looked up. Time-outs in seconds.
-    """
-
-    host: str
-    port: int
-    security: str = "starttls"
-    user: str = ""
-    password: str = ""
-    hostname: str = "localhost"
-    ca_file: str = ""
-    connect_timeout: float = 30.0
-    command_timeout: float = 120.0
-    write_timeout: float = 180.0
-    time: LeaseTime = field(default_factory=LeaseTime)
-
-
-class Ended(Exception):
-    """The dialogue ended at a stage; `meaning` by the table."""
-
-    def __init__(self, stage: Stage, answer: Answer) -> None:
-        super().__init__(answer.words)
-        self.stage = stage
-        self.answer = answer
-        self.meaning = MEANING[stage][answer.reply]
-
-    @property
-    def stale(self) -> bool:
-        """On a connection that was kept: it may simply have been closed meanwhile, and a fresh one is worth a try."""
-        return self.stage in (Stage.EHLO, Stage.MAIL) and (self.answer.reply in (Reply.GONE, Reply.SILENCE) or self.answer.code == 421)
-
-
-def open_session(server: Server, deadline: float) -> Wire:
-    """A connection that is ready for MAIL. Raises Ended."""
-    wire = Wire(server.host, server.hostname, server.connect_timeout, server.command_timeout)
-    wire.deadline = deadline
-    try:
-        _connect(wire, server)
-        _expect(Stage.BANNER, wire.reply())
-        _expect(Stage.EHLO, wire.hello())
-        if server.security == "starttls":
-            _encrypt(wire, server)
-            _expect(Stage.EHLO, wire.hello())
-        if server.user:
-            _log_in(wire, server)
-    except BaseException:
-        wire.drop()
-        raise
-    return wire
 
 
 def send(wire: Wire, server: Server, mail: Outgoing, before_final_dot: Callable[[], None]) -> Delivery:
@@ -83,7 +26,7 @@ def send(wire: Wire, server: Server, mail: Outgoing, before_final_dot: Callable[
     asked = _askable(wire, mail, outcomes)
     if not asked:
         return _delivery(Stage.LIMITS, outcomes)
-    _expect(Stage.MAIL, wire.command(_mail_command(wire, mail)))
+    expect(Stage.MAIL, wire.command(_mail_command(wire, mail)))
     taken = _ask_recipients(wire, asked, outcomes)
     if not taken:
         return _delivery(Stage.RCPT, outcomes)
@@ -99,71 +42,6 @@ def _whole(stage: Stage, answer: Answer) -> bool:
     """Whether the server is ready for the next mail after this answer; 421 announces that it closes."""
     expected = stage is Stage.DOT or (stage is Stage.DATA and answer.reply in (Reply.LATER, Reply.NEVER))
     return expected and answer.code not in (0, 421)
-
-
-def trouble(ended: Ended) -> Delivery:
-    """The answer for a dialogue that ended before a recipient was asked."""
-    assert ended.meaning in TROUBLES
-    return Delivery(ended.stage, f"{ended.stage}: {ended.answer.words}", trouble=ended.meaning)
-
-
-# ---------------------------------------------------------------- opening
-
-
-def _connect(wire: Wire, server: Server) -> None:
-    try:
-        wire.open(server.port, _context(server) if server.security == "tls" else None)
-    except ssl.SSLError as fault:
-        raise Ended(Stage.TLS, Answer(Reply.NEVER, f"TLS failed: {_reason(fault)}")) from None
-    except TimeoutError:
-        raise Ended(Stage.CONNECT, Answer(Reply.SILENCE, f"{server.host}:{server.port} does not answer")) from None
-    except OSError as fault:
-        raise Ended(Stage.CONNECT, Answer(Reply.GONE, f"no connection to {server.host}:{server.port}: {fault.strerror or fault}")) from None
-
-
-def _encrypt(wire: Wire, server: Server) -> None:
-    """STARTTLS or nothing: without it nothing more is said (contract section 4)."""
-    if not wire.has_extn("starttls"):
-        raise Ended(Stage.STARTTLS, Answer(Reply.NEVER, f"{server.host} does not offer STARTTLS, and without it nothing is sent"))
-    try:
-        wire.encrypt(_context(server))
-    except smtplib.SMTPResponseException as refused:
-        _expect(Stage.STARTTLS, _answer_of(refused))
-        raise Ended(Stage.STARTTLS, Answer(Reply.GARBAGE, f"an answer that STARTTLS does not have: {refused.smtp_code}")) from None
-    except Answer as answer:
-        raise Ended(Stage.STARTTLS, answer) from None
-    except ssl.SSLError as fault:
-        raise Ended(Stage.TLS, Answer(Reply.NEVER, f"TLS failed: {_reason(fault)}")) from None
-    except TimeoutError:
-        raise Ended(Stage.TLS, Answer(Reply.SILENCE, "TLS did not begin in time")) from None
-    except OSError as fault:
-        raise Ended(Stage.TLS, Answer(Reply.GONE, f"the connection was lost: {fault.strerror or fault}")) from None
-
-
-def _log_in(wire: Wire, server: Server) -> None:
-    """AUTH PLAIN, or LOGIN where only that is offered (RFC 4954); in UTF-8. Never without TLS, except to this machine."""
-    if server.security == "none" and server.host not in ("localhost", "127.0.0.1", "::1"):
-        raise Ended(Stage.SETTINGS, Answer(Reply.NEVER, "the password would travel unencrypted; set security to starttls or tls"))
-    offered = wire.esmtp_features.get("auth", "").upper().split()
-    if "PLAIN" in offered:
-        answer = wire.command(f"AUTH PLAIN {_b64(f'{chr(0)}{server.user}{chr(0)}{server.password}')}")
-    elif "LOGIN" in offered:
-        answer = wire.command("AUTH LOGIN")
-        for secret in (server.user, server.password):
-            answer = wire.command(_b64(secret)) if answer.code == 334 else answer
-    else:
-        raise Ended(Stage.SETTINGS, Answer(Reply.NEVER, f"{server.host} offers no log-in that we know (PLAIN, LOGIN)"))
-    _expect(Stage.AUTH, answer)
-
-
-def _context(server: Server) -> ssl.SSLContext:
-    try:
-        return ssl.create_default_context(cafile=server.ca_file or None)
-    except (OSError, ssl.SSLError) as fault:
-        raise Ended(Stage.SETTINGS, Answer(Reply.NEVER, f"the certificates in {server.ca_file} cannot be read: {fault}")) from None
-
-
-# ---------------------------------------------------------------- one mail
 
 
 def _askable(wire: Wire, mail: Outgoing, outcomes: dict[str, tuple[Outcome, str]]) -> dict[str, str]:
@@ -257,27 +135,6 @@ def dot_stuffed(data: bytes) -> bytes:
     return b"." + stuffed if stuffed.startswith(b".") else stuffed
 
 
-# ---------------------------------------------------------------- answers
-
-
-def _expect(stage: Stage, answer: Answer) -> None:
-    if MEANING[stage][answer.reply] is not Meaning.PROCEED:
-        raise Ended(stage, answer)
-
-
 def _delivery(stage: Stage, outcomes: dict[str, tuple[Outcome, str]]) -> Delivery:
     words = next((said for outcome, said in outcomes.values() if outcome is not Outcome.ACCEPTED), "")
     return Delivery(stage, words or next((said for _, said in outcomes.values()), ""), outcomes)
-
-
-def _answer_of(refused: smtplib.SMTPResponseException) -> Answer:
-    words = refused.smtp_error.decode("utf-8", "replace") if isinstance(refused.smtp_error, bytes) else refused.smtp_error
-    return Answer(reply_class(refused.smtp_code), f"{refused.smtp_code} {words}", refused.smtp_code)
-
-
-def _reason(fault: ssl.SSLError) -> str:
-    return getattr(fault, "verify_message", "") or fault.reason or str(fault)
-
-
-def _b64(text: str) -> str:
-    return b64encode(text.encode("utf-8")).decode("ascii")

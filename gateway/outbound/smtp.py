@@ -1,4 +1,4 @@
-"""The way out by SMTP for one connector: sessions kept and used again by any thread; the dialogue itself is `dialogue.py`."""
+"""The way out by SMTP for one connector: sessions kept and used again by any thread; the dialogue itself is `session.py` and `dialogue.py`."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from core.delivery import Delivery, Reply, Stage
 from core.setup import Connector
-from gateway.outbound.dialogue import Ended, Server, open_session, send, trouble
+from gateway.outbound.dialogue import send
 from gateway.outbound.port import Outgoing
+from gateway.outbound.session import Ended, Server, open_session, trouble
 from gateway.outbound.wire import Answer, Wire
 
 MAX_AGE = 300.0

@@ -1,7 +1,7 @@
 """One SMTP connection of ours: smtplib's verbs with strict replies and a deadline for everything; what a reply means is `core/delivery.py`.
 
 `smtplib` itself takes garbage or an over-long line after the final dot for a refusal, and cannot be held to a deadline while a
-server sends one byte a minute; so sending and reading are overridden here, and the order of the verbs is `dialogue.py`.
+server sends one byte a minute; so sending and reading are overridden here, and the order of the verbs is `session.py` and `dialogue.py`.
 """
 
 from __future__ import annotations
@@ -72,14 +72,14 @@ class Wire(smtplib.SMTP):
     # ------------------------------------------------------------ verbs
 
     def command(self, line: str, timeout: float | None = None) -> Answer:
-        """One command and its reply. Raises ValueError for a line end inside: it would be two commands."""
+        """One command and its one reply. Raises ValueError for a line end inside: it would be two commands."""
         if "\0" in line:
             raise ValueError("a command may not hold NUL")
-        return self._asked(lambda: self.docmd(line), timeout)
+        return self._alone(self._asked(lambda: self.docmd(line), timeout))
 
     def hello(self) -> Answer:
         """EHLO; what the server offers is then known to `has_extn`."""
-        return self._asked(self.ehlo)
+        return self._alone(self._asked(self.ehlo))
 
     def reply(self, timeout: float | None = None) -> Answer:
         """The next reply of the server, within `timeout` seconds in all."""
@@ -151,6 +151,10 @@ class Wire(smtplib.SMTP):
         finally:
             self._reply_timeout = self._command_timeout
         return Answer(reply_class(code), f"{code} {text.decode('utf-8', 'replace')}", code)
+
+    def _alone(self, answer: Answer) -> Answer:
+        """The answer, unless more came with it: then nobody knows any more which answer belongs to which command."""
+        return Answer(Reply.GARBAGE, f"the server said more than it was asked, after {answer.words}") if self._buffer and answer.code else answer
 
     def _line(self, until: float) -> bytes:
         """The next line without its end."""

@@ -48,7 +48,7 @@ def fold(text: str) -> str:
     """Text without case and accents, for comparing words (E-18)."""
     if text.isascii():
         return text.lower()
-    parts = unicodedata.normalize("NFKD", text.casefold())
+    parts = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text.casefold()).casefold())
     return "".join(char for char in parts if not unicodedata.combining(char))
 
 

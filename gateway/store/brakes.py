@@ -61,7 +61,9 @@ def counted(connection: Connection, item_id: str, address_key: str, now: datetim
 
 def count_automatic(connection: Connection, draft: Draft, now: datetime) -> None:
     """Count an automatic mail that is put into the outbox, once for each of its addresses."""
-    connection.execute(_INSERT, [{"at": now, "item_id": draft.item_id, "address_key": one.address.key} for one in draft.recipients])
+    rows = [{"at": now, "item_id": draft.item_id, "address_key": one.address.key} for one in draft.recipients]
+    if rows:
+        connection.execute(_INSERT, rows)
 
 
 def prune_counts(connection: Connection, now: datetime) -> int:

@@ -16,6 +16,7 @@ NOTED_EVERY = timedelta(minutes=1)
 
 _ALL = select(connector_status)
 _ONE = _ALL.where(connector_status.c.name == bindparam("wanted"))
+_ONE_LOCKED = _ONE.with_for_update()
 _INSERT = insert(connector_status)
 _UPSERT = _INSERT.on_conflict_do_update(
     index_elements=[connector_status.c.name], set_={column.name: _INSERT.excluded[column.name] for column in connector_status.columns if column.name != "name"}
@@ -29,7 +30,7 @@ def healths(connection: Connection) -> dict[str, Health]:
 
 def health(connection: Connection, name: str, *, lock: bool = False) -> Health:
     """One connector; one that never was tried is well."""
-    row = connection.execute(_ONE.with_for_update() if lock else _ONE, {"wanted": name}).first()
+    row = connection.execute(_ONE_LOCKED if lock else _ONE, {"wanted": name}).first()
     return _health(row) if row is not None else Health(name)
 
 

@@ -86,6 +86,13 @@ class Database:
             with self._writer, self._lazy.connect() as connection:
                 connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
 
+    def no_automatic_checkpoints(self) -> None:
+        """SQLite: the log is moved into the file only by `checkpoint`, on connections opened from now on. For the power-cut tests."""
+        if self.is_sqlite:
+            self.dispose()
+            for engine in (self._durable, self._lazy):
+                event.listen(engine, "connect", lambda connection, _record: connection.execute("PRAGMA wal_autocheckpoint = 0"))
+
     def dispose(self) -> None:
         """Close all connections; also after a fork, before the first use in the child."""
         self._durable.dispose()

@@ -34,8 +34,8 @@ class Figures:
 
 def figures(connection: Connection, now: datetime) -> Figures:
     """All figures of one moment; every state is there, with 0 if nothing is in it."""
-    inbounds = {state: count for state, count in connection.execute(_INBOUND)}
-    messages = {state: count for state, count in connection.execute(_OUTBOX)}
+    inbounds = dict(connection.execute(_INBOUND).tuples().all())
+    messages = dict(connection.execute(_OUTBOX).tuples().all())
     return Figures(
         inbound={state: inbounds.get(state, 0) for state in INBOUND_STATES},
         oldest_unprocessed=_age(connection.execute(_OLDEST_INBOUND).scalar(), now),

@@ -7,11 +7,11 @@ a claim says nothing about a mail, and its count stands in the row.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, or_, select, update
+from sqlalchemy import Connection, Select, bindparam, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from core.mail import Address, Attachment, Envelope, Mail
@@ -23,14 +23,16 @@ RETRY_AFTER = timedelta(seconds=10)
 """Before a mail that failed is tried again: this, times the attempts so far."""
 KEY_WINDOW = timedelta(days=7)
 """How long content alone tells a duplicate (decisions.md 8)."""
+REPLAYED = "replayed"
+"""The reason of a message that is new once more."""
 MOST_ADDRESSES = 1_000
-_ATTACHMENT = tuple(field.name for field in fields(Attachment))
+_ATTACHMENT = tuple(one.name for one in fields(Attachment))
 SHORT, LONG = 998, 1_000
 """Bounds of the id and address columns."""
 
 _C = inbound.c
 _CLAIMED = (
-    _C.id, _C.attempts, _C.door, _C.connector, _C.peer, _C.received_at, _C.envelope_from, _C.envelope_to, _C.archive, _C.size,
+    _C.id, _C.attempts, _C.door, _C.connector, _C.peer, _C.received_at, _C.envelope_from, _C.envelope_to, _C.archive, _C.reason,
 )  # fmt: skip
 _TAKE = {
     "state": InboundState.WORKING.value,
@@ -42,9 +44,15 @@ _READY = or_(_C.lease_until.is_(None), _C.lease_until <= bindparam("now"))
 _FRESH = select(_C.id).where(_C.state == "new", _C.lease_until.is_(None)).order_by(_C.lease_until).limit(bindparam("most")).with_for_update(skip_locked=True)
 _AGAIN = select(_C.id).where(_C.state == "new", _C.lease_until <= bindparam("now")).order_by(_C.lease_until).limit(1).with_for_update(skip_locked=True)
 _NAMED = select(_C.id).where(_C.state == "new", _C.id.in_(bindparam("ids", expanding=True)), _READY).with_for_update(skip_locked=True)
-_CLAIM_FRESH, _CLAIM_AGAIN, _CLAIM_NAMED = (
-    update(inbound).where(_C.id.in_(picked), _C.state == "new").values(_TAKE).returning(*_CLAIMED) for picked in (_FRESH, _AGAIN, _NAMED)
-)
+
+
+def _claiming(picked: Select[tuple[str]]) -> Any:
+    """The picked rows come from a CTE: PostgreSQL may run a plain subquery with LIMIT more than once."""
+    chosen = picked.cte("picked")
+    return update(inbound).where(_C.id.in_(select(chosen.c.id)), _C.state == "new").values(_TAKE).returning(*_CLAIMED)
+
+
+_CLAIM_FRESH, _CLAIM_AGAIN, _CLAIM_NAMED = (_claiming(picked) for picked in (_FRESH, _AGAIN, _NAMED))
 _MINE = (_C.id == bindparam("its_id"), _C.state == "working", _C.lease_by == bindparam("its_holder"), _C.attempts == bindparam("its_attempts"))
 _RENEW = update(inbound).where(*_MINE).values(lease_until=bindparam("until"))
 _RELEASE = update(inbound).where(*_MINE).values(state="new", attempts=_C.attempts - bindparam("less"), lease_until=bindparam("until"), lease_by=None)
@@ -69,6 +77,16 @@ _SETTLE = (
     .values({name: bindparam(f"new_{name}", type_=_C[name].type) for name in _SETTLED_COLUMNS})
     .values(lease_until=None, lease_by=None)
 )
+_NO_VERDICT = {
+    "recipient": "",
+    "connector": "",
+    "action": "hold",
+    "state": "quarantined",
+    "process_id": None,
+    "evidence": "none",
+    "decided_by": "",
+    "decided_at": None,
+}
 _BODY = insert(inbound_body)
 _BODY = _BODY.on_conflict_do_update(
     index_elements=[inbound_body.c.inbound_id],
@@ -80,9 +98,9 @@ _KEY = _KEY.on_conflict_do_update(
     index_elements=[intake_key.c.connector, intake_key.c.recipient, intake_key.c.message_id, intake_key.c.content_key],
     set_={"inbound_id": _KEY.excluded.inbound_id, "at": _KEY.excluded.at},
     where=or_(intake_key.c.inbound_id == _KEY.excluded.inbound_id, (intake_key.c.message_id == "") & (intake_key.c.at < bindparam("before", type_=intake_key.c.at.type))),
-)
+).execution_options(preserve_rowcount=True)  # else an INSERT's row count is not kept on PostgreSQL
 _CHANGE = state_change.insert()
-_STANDING = select(inbound_verdict.c.state).where(inbound_verdict.c.inbound_id == bindparam("its_id"))
+_STANDING = select(inbound_verdict.c.n, inbound_verdict.c.state).where(inbound_verdict.c.inbound_id == bindparam("its_id"))
 _RAW = select(raw_mail.c.bytes).where(raw_mail.c.id == bindparam("its_id"))
 
 
@@ -102,6 +120,15 @@ class Claimed:
     attempts: int
     envelope: Envelope
     holder: str
+    replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Verdicts of an earlier run that stand: their states, and the number of the next verdict."""
+
+    states: tuple[InboundState, ...] = ()
+    next: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +140,11 @@ class Settlement:
     trace: tuple[TraceStep, ...]
     classification: str
     keys: tuple[tuple[str, str], ...] = ()
-    standing: tuple[InboundState, ...] = ()
-    """The states of the verdicts that an earlier run left."""
+    standing: Standing = field(default_factory=Standing)
 
     @property
     def state(self) -> InboundState:
-        return most_urgent((*self.standing, *(verdict.state for verdict in self.verdicts)))
+        return most_urgent((*self.standing.states, *(verdict.state for verdict in self.verdicts)))
 
     @property
     def reason(self) -> str:
@@ -155,7 +181,7 @@ def _came(claimed: Claimed) -> tuple[datetime, str]:
 
 
 def _claimed(row: Any, holder: str) -> Claimed:
-    return Claimed(row.id, row.attempts, envelope_of(row), holder)
+    return Claimed(row.id, row.attempts, envelope_of(row), holder, row.reason == REPLAYED)
 
 
 def envelope_of(row: Any) -> Envelope:
@@ -204,9 +230,10 @@ def expire(connection: Connection, dead: Iterable[str], past: datetime) -> None:
         connection.execute(_OF_HOLDER, {"its_holder": holder, "past": past})
 
 
-def standing(connection: Connection, inbound_id: str) -> tuple[InboundState, ...]:
-    """The states of the verdicts that an earlier run left."""
-    return tuple(InboundState(state) for state in connection.execute(_STANDING, {"its_id": inbound_id}).scalars())
+def standing(connection: Connection, inbound_id: str) -> Standing:
+    """What an earlier run left."""
+    rows = connection.execute(_STANDING, {"its_id": inbound_id}).all()
+    return Standing(tuple(InboundState(row.state) for row in rows), 1 + max((row.n for row in rows), default=-1))
 
 
 def raw(connection: Connection, inbound_id: str) -> bytes:
@@ -247,7 +274,7 @@ def settle(connection: Connection, claimed: Claimed, settled: Settlement, now: d
         raise LostLease(claimed.id)
     write_keys(connection, claimed.id, mail, settled.keys, now)
     connection.execute(_BODY, _body_row(claimed.id, mail))
-    write_verdicts(connection, claimed.id, settled.verdicts, len(settled.standing))
+    write_verdicts(connection, claimed.id, settled.verdicts, settled.standing.next)
     record(connection, claimed.id, now, InboundState.WORKING, state, reason=settled.reason)
 
 
@@ -286,6 +313,13 @@ def write_verdicts(connection: Connection, inbound_id: str, verdicts: Sequence[V
         }
         for n, verdict in enumerate(verdicts)
     ]
+    if rows:
+        connection.execute(_VERDICTS, rows)
+
+
+def write_pointers(connection: Connection, inbound_id: str, item_ids: Iterable[str], because: str) -> None:
+    """The items whose clocks stand still because of a quarantined message, as verdicts that are yet to be made."""
+    rows = [{**_NO_VERDICT, "inbound_id": inbound_id, "n": n, "item_id": item_id, "because": because} for n, item_id in enumerate(item_ids)]
     if rows:
         connection.execute(_VERDICTS, rows)
 

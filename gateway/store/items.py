@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select, text, update
+from sqlalchemy import Connection, Text, bindparam, cast, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from core.decision import ContactOnItem, Entry, KnownId, Link
@@ -42,6 +42,7 @@ _BY_REFS_LOCKED = _BY_REFS.order_by(item.c.id).with_for_update()
 _INSERT = item.insert()
 _UPDATE = update(item).where(item.c.id == bindparam("its_id"), item.c.version == bindparam("its_version"))
 _ALARMS = select(item.c.id).where(item.c.alarm_at <= bindparam("now")).order_by(item.c.alarm_at).limit(bindparam("most"))
+_STOPPED_BY = select(item.c.id).where(cast(item.c.clock, Text).like(bindparam("quoted"))).order_by(item.c.id)
 
 _TAKE_NUMBERS = (
     insert(counter)
@@ -60,7 +61,7 @@ _CONTACT_UPDATE = (
 )
 _PARTICIPANTS = select(participant).where(participant.c.item_id.in_(bindparam("ids", expanding=True)))
 _PARTICIPANT_INSERT = insert(participant).on_conflict_do_nothing()
-_LINKS = select(item_link).where(item_link.c.item_id.in_(bindparam("ids", expanding=True))).order_by(item_link.c.at, item_link.c.other_id)
+_LINKS = select(item_link).where(item_link.c.item_id.in_(bindparam("ids", expanding=True))).order_by(item_link.c.at, item_link.c.other_id, item_link.c.kind)
 _LINK_INSERT = insert(item_link).on_conflict_do_nothing()
 _KNOWN = select(known_id).where(known_id.c.message_id.in_(bindparam("message_ids", expanding=True))).order_by(known_id.c.at, known_id.c.item_id)
 _KNOWN_INSERT = insert(known_id).on_conflict_do_nothing()
@@ -112,6 +113,11 @@ def save(connection: Connection, work_item: WorkItem) -> int:
 def due_alarms(connection: Connection, now: datetime, most: int) -> tuple[str, ...]:
     """Ids of the items whose alarm has come, the earliest first, at most `most`."""
     return tuple(connection.execute(_ALARMS, {"now": now, "most": most}).scalars())
+
+
+def stopped_by(connection: Connection, cause: str) -> tuple[str, ...]:
+    """Ids of the items whose countdowns a cause (an inbound message id) stopped. Reads all items: for the rare replay."""
+    return tuple(connection.execute(_STOPPED_BY, {"quoted": f'%"{cause}"%'}).scalars()) if cause.isalnum() else ()
 
 
 def take_numbers(connection: Connection, n: int) -> tuple[int, ...]:

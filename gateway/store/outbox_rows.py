@@ -1,4 +1,4 @@
-"""Rows of the outbox made values and back, and what is shown of them; moving them is `outboxes.py` and `outbox_claims.py`."""
+"""Rows of the outbox made values and back; moving them is `outboxes.py` and `outbox_claims.py`, showing them `outbox_shown.py`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, bindparam, select, update
 
 from core.mail import Address, Importance
 from core.outbox import Draft, OutboxMessage, OutboxState, Outcome, Purpose, Recipient, Sealed
-from gateway.store.schema import item, outbox, outbox_attempt, outbox_recipient, raw_mail, state_change
+from gateway.store.schema import outbox, outbox_recipient, raw_mail, state_change
 
 PLAIN = tuple(
     """id seq item_id due_at created_at author system_generated connector message_id envelope_from subject content scheduled resolves
@@ -21,6 +21,7 @@ PLAIN = tuple(
 
 SELECT = select(outbox)
 _ONE = SELECT.where(outbox.c.id == bindparam("wanted"))
+_ONE_LOCKED = _ONE.with_for_update()
 _SOME = SELECT.where(outbox.c.id.in_(bindparam("ids", expanding=True))).order_by(outbox.c.seq, outbox.c.id)
 _OF_ITEM = SELECT.where(outbox.c.item_id == bindparam("wanted_item")).order_by(outbox.c.seq, outbox.c.id)
 _RECIPIENTS = (
@@ -29,9 +30,6 @@ _RECIPIENTS = (
     .order_by(outbox_recipient.c.outbox_id, outbox_recipient.c.address_key)
 )
 _RAW = select(raw_mail.c.bytes).where(raw_mail.c.id == bindparam("wanted"))
-_REFS = select(item.c.id, item.c.ref).where(item.c.id.in_(bindparam("ids", expanding=True)))
-_ATTEMPTS = select(outbox_attempt).where(outbox_attempt.c.outbox_id == bindparam("wanted")).order_by(outbox_attempt.c.n)
-_HISTORY = select(state_change).where(state_change.c.what == "outbox", state_change.c.row_id == bindparam("wanted")).order_by(state_change.c.seq)
 INSERT_CHANGE = state_change.insert()
 UPDATE_RECIPIENT = (
     update(outbox_recipient)
@@ -54,7 +52,7 @@ def messages(connection: Connection, rows: Iterable[Row[Any]]) -> list[OutboxMes
 
 def get(connection: Connection, outbox_id: str, *, lock: bool = False) -> OutboxMessage | None:
     """One message, or None. `lock` keeps others from changing it until the transaction ends (PostgreSQL; SQLite has one writer)."""
-    row = connection.execute(_ONE.with_for_update() if lock else _ONE, {"wanted": outbox_id}).first()
+    row = connection.execute(_ONE_LOCKED if lock else _ONE, {"wanted": outbox_id}).first()
     return messages(connection, (row,))[0] if row is not None else None
 
 
@@ -96,12 +94,6 @@ def raw(connection: Connection, outbox_id: str) -> bytes:
     """The sealed bytes as they were stored last; b'' if there are none."""
     stored: bytes | None = connection.execute(_RAW, {"wanted": outbox_id}).scalar()
     return bytes(stored) if stored is not None else b""
-
-
-def refs_of(connection: Connection, item_ids: Iterable[str]) -> dict[str, str]:
-    """Item id → reference, for lists."""
-    wanted = list(dict.fromkeys(one for one in item_ids if one))
-    return {row.id: row.ref for row in connection.execute(_REFS, {"ids": wanted})} if wanted else {}
 
 
 def recipients_of(connection: Connection, ids: Sequence[str]) -> dict[str, tuple[Recipient, ...]]:
@@ -204,69 +196,6 @@ def to_text(recipients: Sequence[Recipient]) -> str:
     return ", ".join(one.address.address for one in recipients if one.role == "to")[:4000]
 
 
-# ---------------------------------------------------------------- showing
-
-
-def as_json(message: OutboxMessage, ref: str = "", *, disabled: Collection[str] = ()) -> dict[str, Any]:
-    """A message with the fields of contract section 3; `disabled` are the connectors that were switched off."""
-    waits = message.state in (OutboxState.QUEUED, OutboxState.PENDING_RETRY)
-    content: Mapping[str, Any] = message.content
-    name, address = content.get("from", ("", ""))
-    return {
-        "id": message.id,
-        "item": ref or content.get("ref") or None,
-        "subject": message.subject,
-        "from": str(Address(address, name)),
-        "to": [str(one.address) for one in message.recipients if one.role == "to"],
-        "cc": [str(one.address) for one in message.recipients if one.role == "cc"],
-        "state": "connector_disabled" if waits and message.connector in disabled else str(message.state),
-        "due_at": _moment(message.due_at),
-        "attempts": message.attempts,
-        "next_attempt_at": _moment(message.due_at) if waits else None,
-        "last_attempt_at": _moment(message.last_attempt_at),
-        "last_error": message.last_error,
-        "connector": message.connector,
-        "importance": str(message.importance),
-        "system_generated": message.system_generated,
-        "message_id": message.message_id,
-        "recipients": [{"address": one.address.address, "outcome": str(one.outcome), "words": one.words} for one in message.recipients],
-        "author": message.author,
-        "created_at": _moment(message.created_at),
-        "first_failed_at": _moment(message.first_failed_at),
-        "sent_at": _moment(message.sent_at),
-        "hold_reason": message.hold_reason,
-        "scheduled": message.scheduled,
-        "resolves": message.resolves,
-        "attachment_count": message.attachment_count,
-    }
-
-
-def detail(connection: Connection, message: OutboxMessage, *, disabled: Collection[str] = ()) -> dict[str, Any]:
-    """A message with its text, its attempts and its history, for `outbox show`."""
-    shown: Any = message.content.get("shown") or message.content
-    return {
-        **as_json(message, refs_of(connection, (message.item_id or "",)).get(message.item_id or "", ""), disabled=disabled),
-        "bcc": [str(one.address) for one in message.recipients if one.role == "bcc"],
-        "text": shown["text"],
-        "tries_left": message.tries_left,
-        "log": [
-            {"n": row.n, "began_at": _moment(row.began_at), "ended_at": _moment(row.ended_at), "outcome": row.outcome, "words": row.words}
-            for row in connection.execute(_ATTEMPTS, {"wanted": message.id})
-        ],
-        "history": history(connection, message.id),
-    }
-
-
-def history(connection: Connection, outbox_id: str) -> list[dict[str, Any]]:
-    """Every change of state of a message, oldest first."""
-    rows = connection.execute(_HISTORY, {"wanted": outbox_id})
-    return [{"at": _moment(row.at), "was": row.was, "became": row.became, "by": row.by, "reason": row.reason} for row in rows]
-
-
 def change_row(outbox_id: str, now: datetime, was: str, became: str, by: str, reason: str) -> dict[str, Any]:
     """One line of the history."""
     return {"what": "outbox", "row_id": outbox_id, "at": now, "was": str(was), "became": str(became), "by": by, "reason": reason[:2000]}
-
-
-def _moment(moment: datetime | None) -> str | None:
-    return moment.isoformat().replace("+00:00", "Z") if moment is not None else None

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import BigInteger, Connection, bindparam, case, delete, func, select, update
 
 from core.decision import OutboxChange
-from core.outbox import Draft, OutboxEvent, OutboxMessage, OutboxState, Sealed
+from core.outbox import Draft, OutboxEvent, OutboxMessage, OutboxState, Recipient, Sealed
 from core.outbox_acts import Edit, acted
 from core.refusal import NotFound
 from core.retry import DEFAULT, tries
@@ -19,21 +19,18 @@ from gateway.store.brakes import count_automatic
 from gateway.store.outbox_rows import (
     INSERT_CHANGE,
     UPDATE_RECIPIENT,
-    as_json,
     change_row,
-    detail,
     draft_of,
     get,
-    history,
     listing,
     load,
     of_item,
     raw,
     recipient_rows,
-    refs_of,
     sealed_values,
     to_text,
 )
+from gateway.store.outbox_shown import as_json, detail, history, refs_of
 from gateway.store.schema import outbox, outbox_recipient, raw_mail
 
 __all__ = ["act", "as_json", "change", "detail", "draft_of", "get", "history", "insert", "listing", "load", "of_item", "raw", "refs_of"]
@@ -100,7 +97,7 @@ def insert(connection: Connection, draft: Draft, sealed: Sealed, *, now: datetim
         "tries_left": tries(retry.intervals),
     }
     connection.execute(_INSERT, row)
-    connection.execute(_INSERT_RECIPIENTS, recipient_rows(draft.id, draft.recipients))
+    _insert_recipients(connection, draft.id, draft.recipients)
     connection.execute(_INSERT_RAW, {"id": draft.id, "bytes": sealed.bytes})
     connection.execute(INSERT_CHANGE, change_row(draft.id, now, "", state, draft.author, draft.hold_reason))
     if draft.system_generated:
@@ -164,12 +161,18 @@ def _swap(connection: Connection, was: OutboxMessage, after: OutboxMessage) -> b
 def _write_recipients(connection: Connection, was: OutboxMessage, after: OutboxMessage) -> None:
     if [(one.address, one.role) for one in was.recipients] != [(one.address, one.role) for one in after.recipients]:
         connection.execute(_DROP_RECIPIENTS, {"its_id": was.id})
-        connection.execute(_INSERT_RECIPIENTS, recipient_rows(was.id, after.recipients))
+        _insert_recipients(connection, was.id, after.recipients)
         return
     changed = [new for old, new in zip(was.recipients, after.recipients, strict=True) if old != new]
     if changed:
         rows = [{"its_id": was.id, "its_key": one.address.key, "new_outcome": str(one.outcome), "new_words": one.words} for one in changed]
         connection.execute(UPDATE_RECIPIENT, rows)
+
+
+def _insert_recipients(connection: Connection, outbox_id: str, recipients: Sequence[Recipient]) -> None:
+    rows = recipient_rows(outbox_id, recipients)
+    if rows:
+        connection.execute(_INSERT_RECIPIENTS, rows)
 
 
 def _micros(moment: datetime) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from core.contact import ADDED_FIRST
 from core.conversation import Conversation
 from core.deeds import VERBS, Ask, ask_of, check_asked
 from core.on_person import DEEDS, act
@@ -29,7 +30,7 @@ from core.status import (
     Status,
 )
 from core.transitions import IllegalTransition
-from core.wait import Clocks
+from core.wait import UNSEEN, Clocks
 from core.work_item import Resolution, possible
 from tests.core.people import ANN, BOB, NOW, SETUP, after, carl, do, kinds, line, made, scene, sent
 
@@ -350,6 +351,19 @@ def test_explicit_work_puts_the_marks_out(verb: str, arguments: dict[str, Any], 
     assert (item.new_information, bool(item.attention)) == (stays, stays)
 
 
+DOUBTFUL = Clocks(feedback_window=timedelta(days=5), feedback_until=TOMORROW).stop(f"{UNSEEN}in-7", NOW - timedelta(hours=2))
+
+
+def test_a_doubtful_mail_holds_the_window_until_somebody_looked() -> None:
+    """decisions.md 1: mail of doubtful automatic nature stops the countdown; read, the rest of it runs; a held mail still holds it."""
+    item = made(place=RESOLVED, new_information=True, clocks=DOUBTFUL)
+    assert item.clocks.alarm_at is None
+    assert after(do(item, "note", note="x")).clocks == DOUBTFUL
+    assert after(do(item, "mark-read")).clocks.alarm_at == TOMORROW + timedelta(hours=2)
+    held = replace(item, clocks=DOUBTFUL.stop("in-8", NOW))
+    assert after(do(held, "mark-read")).clocks.stopped_by == ("in-8",)
+
+
 # ---------------------------------------------------------------- editing
 
 
@@ -377,6 +391,19 @@ def test_a_closed_item_is_not_edited() -> None:
     """A-CS-24: it can no longer be processed."""
     with pytest.raises(Refused, match="closed"):
         do(made(place=CLOSED), "edit", title="New")
+
+
+def test_a_contact_is_added_by_hand() -> None:
+    """A-CX-17, A-CX-18: the first is primary contact, requester and subject, as far as nobody is that yet; the next one is Cc."""
+    first = do(made(), "edit", contact="Carl <carl@acme.example>", talk=Conversation())
+    assert [(one.address, one.name, one.tags) for one in first.contacts] == [("carl@acme.example", "Carl", ("primary", "requester", "subject"))]
+    assert line(first, "description").facts == {"contact": "carl@acme.example"}
+    second = do(made(), "edit", contact="b@acme.example", talk=Conversation(contacts=(carl("primary", "requester"),)))
+    assert second.contacts[0].tags == ("subject",)
+    third = do(made(), "edit", contact="b@acme.example", talk=Conversation(contacts=(carl(*ADDED_FIRST),)))
+    assert third.contacts[0].tags == ("cc",)
+    with pytest.raises(Refused, match="not an e-mail address"):
+        do(made(), "edit", contact="nobody")
 
 
 def test_an_unknown_category_is_refused_with_those_there_are() -> None:

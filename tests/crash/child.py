@@ -9,10 +9,13 @@ from datetime import datetime
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from sqlalchemy import select
+
 from gateway.bootstrap import House, open_house
 from gateway.clock import FakeClock
-from gateway.settings import Settings
+from gateway.store.schema import inbound, state_change
 from tests.crash.effects import Effects, KillAt
+from tests.houses import settings_for
 
 AGENT = "ann@demo.example"
 
@@ -74,27 +77,24 @@ class Player:
             self._house.desk.do(ref, verb, AGENT, **arguments)
 
     def outbox(self) -> list[dict[str, object]]:
-        """Every outgoing message."""
-        return list(self._house.desk.list_outbox("root@demo.example"))
+        """Every outgoing message with the states it has been in."""
+        messages = self._house.desk.list_outbox("root@demo.example")
+        changes = select(state_change.c.row_id, state_change.c.became, state_change.c.reason).where(state_change.c.what == "outbox").order_by(state_change.c.seq)
+        with self._house.database.read() as connection:
+            history = connection.execute(changes).all()
+        return [{**message, "history": [f"{became}: {reason}" for row_id, became, reason in history if row_id == message["id"]]} for message in messages]
 
     def inbound(self) -> list[dict[str, object]]:
         """Every inbound message."""
-        return list(self._house.desk.list_inbound("root@demo.example"))
+        with self._house.database.read() as connection:
+            return [dict(row) for row in connection.execute(select(inbound.c.id, inbound.c.state, inbound.c.reason)).mappings()]
 
 
 def play(stage: Stage, pipe: Connection) -> None:
     """Open the house, say on which port its door listens, then do what the pipe says until it closes."""
     os.chdir(stage.folder)
     clock = FakeClock(stage.now)
-    settings = Settings.model_validate(
-        {
-            "database": {"url": stage.database_url},
-            "broker": {"url": "drop://"},
-            "keys": {"file": str(stage.folder / "secret.key")},
-            "smtp": {"host": "127.0.0.1", "port": 0},
-            "data_dir": str(stage.folder),
-        }
-    )
+    settings = settings_for(stage.folder, stage.database_url, broker={"url": "drop://"})
     house = open_house(settings, clock=clock)
     effects = Effects(stage.kill_at, stage.journal)
     effects.watch_sockets()

@@ -67,8 +67,11 @@ class Played:
         self.stage = replace(self.stage, kill_at=KillAt())
 
     def _restart(self) -> None:
+        """A new process on what is left; it first does what lies about, as a started service does."""
         self._bury()
         self._start()
+        self._pipe.send(("pump", (self.now,)))
+        self._receive()
 
     def ask(self, command: str, *arguments: Any) -> Any:
         """Have the child do something; ask again if it died meanwhile."""

@@ -24,9 +24,8 @@ def mail(n: int, subject: str, text: str, in_reply_to: str = "") -> bytes:
 def tell(played: Played) -> str:
     """Play the whole story; returns the reference of the first ticket."""
     played.deliver(CUSTOMER, DESK, mail(1, "Printer on fire", "It burns."))
-    played.until(lambda: len(played.ask("items")) == 1)
+    played.until(lambda: len(played.sink.raw) >= 1)  # only what has left is known outside: a power cut may change the reference before
     ref = str(played.ask("items")[0]["ref"])
-    played.until(lambda: _sent_with(played, "acknowledg") or len(played.sink.raw) >= 1)
 
     played.ask("answer", ref, "Please pour water.", False)
     played.until(lambda: _sent_with(played, "Please pour water."))
@@ -57,6 +56,7 @@ def tell(played: Played) -> str:
 
 def check(played: Played, ref: str) -> None:
     """Nothing lost, nothing doubled, and a second send only in the one gap that cannot be closed."""
+    played.pump()
     items = {entry["ref"]: entry for entry in played.ask("items")}
     assert len(items) == 2, items
     assert items[ref]["status"] == "closed"
@@ -74,12 +74,16 @@ def check(played: Played, ref: str) -> None:
     sent = played.sink.times_sent()
     assert set(sent) == set(known), "every mail that left is one of the outbox, and every one of the outbox left"
     for message_id, times in sent.items():
-        was_unknown = any("unknown" in str(change) for change in known[message_id].get("history", ()))
-        assert times == 1 or (times == 2 and was_unknown), f"{message_id} was sent {times} times; history {known[message_id].get('history')}"
+        history = known[message_id]["history"]
+        assert times == 1 or (times == 2 and _was_unknown(history)), f"{message_id} was sent {times} times; history {history}"
     assert sum(times - 1 for times in sent.values()) <= 1
     for message_id in sent:
         copies = {raw for raw in played.sink.raw if message_id.encode() in raw.partition(b"\r\n\r\n")[0].split(b"In-Reply-To")[0]}
         assert len(copies) <= 1, "a repeat has the same bytes"
+
+
+def _was_unknown(history: list[str]) -> bool:
+    return any("unknown" in line for line in history)
 
 
 def _kind(entry: dict[str, Any]) -> str:

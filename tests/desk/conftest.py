@@ -47,6 +47,7 @@ class Room:
             self.database,
             self.setups,
             self.apply,
+            self.clock,
             holder=holder,
             wake_inbound=self.woken.extend,
             wake_outbox=lambda: self.woken.append("outbox"),

@@ -46,6 +46,23 @@ def test_no_answer_in_the_days_given(room: Room, close: bool, status: str, metho
     assert (shown["status"], shown["reason"], shown["resolution_method"]) == (status, "timeout", method)
 
 
+def test_the_customer_is_told_that_no_answer_came(room: Room) -> None:
+    """C-TP-01, E-12, decisions.md 9: one automatic mail to the primary contact of an item that sends automatic mail, and no more within the brake."""
+    ref, quiet = room.ticket(), room.ticket(send_automated_emails=False)
+    for one in (ref, quiet):
+        room.desk.do(one, "wait", ANN, days=1)
+    scheduler = room.scheduler()
+    scheduler.tick(room.clock.advance(days=1))
+    (mail,) = room.desk.list_outbox(ANN)
+    assert (mail["item"], mail["system_generated"], mail["state"], mail["due_at"]) == (ref, True, "queued", "2026-03-03T09:00:00Z")
+    assert mail["to"] == ["Carl Customer <carl@acme.example>"]
+    assert room.desk.show(ref, ANN)["timeline"][0]["outbox_id"] == mail["id"]
+    room.desk.do(ref, "wait", ANN, days=0.001)
+    scheduler.tick(room.clock.advance(minutes=2))
+    assert room.item(ref).status is Status.TO_DO
+    assert len(room.desk.list_outbox(ANN)) == 1
+
+
 def test_a_window_passes(room: Room) -> None:
     """A-TK-23, A-CS-23: when the feedback window ends without any response the item becomes Closed."""
     ref = room.ticket()

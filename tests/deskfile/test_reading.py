@@ -71,6 +71,17 @@ def test_written_and_read_again_is_the_same(desk: Path, example_setup: Setup) ->
         assert read_desk(desk).setup == setup
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("{{ item.ref }", "mail_templates[1].text"), ("{% for x in y %}", "mail_templates[1].text"), ("", "a subject and a text are expected")],
+)
+def test_a_mail_template_must_be_one(desk: Path, text: str, said: str) -> None:
+    """A text that cannot be rendered is refused when it is applied, not noticed when it is sent."""
+    desk.write_text(desk.read_text("utf-8") + f'\n[[mail_templates]]\npurpose = "acknowledgement"\nlanguage = "fr"\nsubject = "x"\ntext = "{text}"\n', "utf-8")
+    with pytest.raises(DeskTrouble, match=re.escape(said)):
+        read_desk(desk)
+
+
 def test_people_who_left_are_not_exported(desk: Path) -> None:
     """An inactive user is history, not part of the desk."""
     setup = read_desk(desk).setup

@@ -26,7 +26,9 @@ MAIL = b"From: a@client.example\r\nTo: support@demo.example\r\nSubject: hello\r\
 def stored(database: Database) -> list[Any]:
     """Every inbound row with its raw mail as `bytes`, oldest first."""
     with database.read() as connection:
-        return list(connection.execute(select(inbound, raw_mail.c.bytes).join(raw_mail, raw_mail.c.id == inbound.c.id).order_by(inbound.c.received_at)))
+        return list(
+            connection.execute(select(inbound, raw_mail.c.bytes).join(raw_mail, raw_mail.c.id == inbound.c.id).order_by(inbound.c.received_at))
+        )
 
 
 @dataclass
@@ -85,7 +87,7 @@ class Client:
 
     def reply(self) -> str:
         """One reply, its lines joined by newlines; '' when the server has closed the connection."""
-        lines = []
+        lines: list[str] = []
         while True:
             line = self._file.readline().decode()
             if not line:

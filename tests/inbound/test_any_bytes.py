@@ -59,9 +59,11 @@ def test_any_bytes(raw: bytes) -> None:
 
 FIELDS = ["From", "To", "Subject", "Date", "Message-ID", "References", "Content-Type", "Content-Transfer-Encoding", "Content-Disposition", "X-A"]
 VALUES = ["text/plain", "multipart/mixed; boundary=b", "multipart/alternative;boundary=b", "text/html; charset=utf-7", "message/rfc822", "base64", "quoted-printable"]
-VALUES += ["=?utf-8?q?=00=0D=0A?=", "=?utf-7?q?+2AA-?=", "=?utf-16?b?2AA=?=", "<a@b.c>", "a@b.c, <", '"', "attachment; filename*=utf-16''%D8%00", "message/delivery-status"]
+VALUES += ["=?utf-8?q?=00=0D=0A?=", "=?utf-7?q?+2AA-?=", "=?utf-16?b?2AA=?=", "<a@b.c>", "a@b.c, <", '"', "attachment;filename*=utf-16''%D8%00"]
+VALUES += ["message/delivery-status", "text/html; charset=utf-8"]
 VALUES += ["multipart/report; report-type=delivery-status; boundary=b", "x-uuencode", "text/plain; charset=iso-2022-jp", "\x9b\x85é", "\ud7ff\u2028"]
 LINES = ["--b", "--b--", "", "text", "=?", "> x", "<p>", "begin 644 a", "YWJj", "=00=ED=A0=80", "\x1b$B", "Final-Recipient: rfc822; a@b.c", "\x00", "+2AA-"]
+LINES += ["&#3;&#xD800;"]
 
 
 @given(

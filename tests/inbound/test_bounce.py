@@ -40,7 +40,7 @@ def read(raw: bytes) -> Report:
 def test_standard_report() -> None:
     """Recipient as we addressed them, action, status, the server's words unfolded, the id of our mail and our envelope id (RFC 3464)."""
     assert read(report(BOB)) == Report(
-        (FailedRecipient("bob@x.org", "failed", "5.1.1", "550 5.1.1 <bob@x.org>:    User unknown"),), "out1.mac@y.org", "env=2D1"
+        (FailedRecipient("bob@x.org", "failed", "5.1.1", "550 5.1.1 <bob@x.org>: User unknown"),), "out1.mac@y.org", "env=2D1"
     )
 
 

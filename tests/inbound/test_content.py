@@ -58,9 +58,12 @@ WHOLE = {
     "answers between": "> Is it on?\n\nYes.\n\n> Is it red?\n\nNo.",
     "answers between, no blanks": "> Is it on?\nYes.\n> Is it red?\nNo.",
     "quote only": "> Only a quote.",
-    "forward gmail": "Please see below.\n\n---------- Forwarded message ---------\nFrom: Eve <eve@z.org>\nDate: Mon\nSubject: x\nTo: Ann\n\nOn 3 Jun 2024, Bob wrote:\n> deep",
-    "forward thunderbird fr": "Voir ci-dessous.\n\n-------- Message transféré --------\nSujet : \tx\nDate : \tMon\nDe : \tEve <eve@z.org>\nPour : \tAnn\n\nBonjour",
-    "forward apple fr": "Voici.\n\nDébut du message transféré :\n\nDe: Eve <eve@z.org>\nObjet: x\nDate: 3 juin 2024\nÀ: Ann\n\nBonjour",
+    "forward gmail": "Please see below.\n\n"
+    "---------- Forwarded message ---------\nFrom: Eve <eve@z.org>\nDate: Mon\nSubject: x\nTo: Ann\n\nOn 3 Jun 2024, Bob wrote:\n> deep",
+    "forward thunderbird fr": "Voir ci-dessous.\n\n"
+    "-------- Message transféré --------\nSujet : \tx\nDate : \tMon\nDe : \tEve <eve@z.org>\nPour : \tAnn\n\nBonjour",
+    "forward apple fr": "Voici.\n\n"
+    "Début du message transféré :\n\nDe: Eve <eve@z.org>\nObjet: x\nDate: 3 juin 2024\nÀ: Ann\n\nBonjour",
     "forward apple quoted": "> Begin forwarded message:\n>\n> From: Eve <eve@z.org>\n> Subject: x\n>\n> Hello",
     "block on top": "From: Eve <eve@z.org>\nSent: Monday\nTo: Ann\nSubject: x\n\nHello",
     "a sentence that ends with wrote": "I do not know what he wrote:\nit was too long.\n\nAnn",
@@ -117,9 +120,29 @@ def test_forward_subjects(subject: str, forwarded: bool) -> None:
 
 
 LINES = st.sampled_from(
-    ["", "text", "> quoted", ">> deep", "On Mon, 3 Jun 2024, X <a@b.c> wrote:", "Le 3 juin 2024, X a écrit :", "-- ", "wrote:", "De : X", "Envoyé : lundi"]
-    + ["À : Y", "Objet : z", "-----Original Message-----", "Sent from my iPhone", "________________", "---------- Forwarded message ----------", "JD> x", "| x", "a:"]
-    + ["disclaimer", "<a@b.c>:", "2024-06-03 10:22 <a@b.c>", "reply above this line"]
+    """
+text
+> quoted
+>> deep
+JD> initials
+| barred
+On Mon, 3 Jun 2024, X <a@b.c> wrote:
+Le 3 juin 2024, X a écrit :
+wrote:
+2024-06-03 10:22 <a@b.c>
+<a@b.c>:
+De : X
+Envoyé : lundi
+À : Y
+Objet : z
+-----Original Message-----
+---------- Forwarded message ----------
+reply above this line
+Sent from my iPhone
+--
+________________
+disclaimer
+a:""".split("\n")
 )
 
 

@@ -75,7 +75,9 @@ def test_mails_that_wait_share_a_commit(database: Database, clock: FakeClock, ex
     found = answers([first, *waiting])
     intake.close()
     assert commits.count == 2
-    assert [row.id for row in stored(database)] and {row.id for row in stored(database)} == {answer.inbound_id for answer in found if isinstance(answer, Stored)}
+    assert [row.id for row in stored(database)] and {row.id for row in stored(database)} == {
+        answer.inbound_id for answer in found if isinstance(answer, Stored)
+    }
     assert len(stored(database)) == 51
 
 

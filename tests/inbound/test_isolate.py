@@ -8,6 +8,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -145,7 +146,7 @@ def test_the_child_sees_no_secrets(isolation: Isolation, monkeypatch: pytest.Mon
     """Of the environment the child gets the few names it needs."""
     monkeypatch.setenv("GUICHET_SECRET", "x")
     isolation.read(large())
-    environment = open(f"/proc/{isolation._idle[0].process.pid}/environ", "rb").read()
+    environment = Path(f"/proc/{isolation._idle[0].process.pid}/environ").read_bytes()
     assert b"GUICHET" not in environment
 
 

@@ -180,7 +180,11 @@ STRUCTURE = [
     Row("alternative", multipart(b"alternative", TEXT, part(b"text/html", b"<p>hello")), text="hello", attachments=[]),
     Row(
         "uuencoded",
-        multipart(b"mixed", TEXT, part(b"application/x-zip; name=a.zip", b"begin 644 a.zip\r\n+:&5L;&\\@=V]R;&0\r\n`\r\nend\r\n", b"Content-Transfer-Encoding: x-uuencode")),
+        multipart(
+            b"mixed",
+            TEXT,
+            part(b"application/x-zip; name=a.zip", b"begin 644 a.zip\r\n+:&5L;&\\@=V]R;&0\r\n`\r\nend\r\n", b"Content-Transfer-Encoding: x-uuencode"),
+        ),
         attachments=["a.zip"],
         contents=[b"hello world"],
     ),
@@ -195,7 +199,11 @@ def _named(*fields: bytes) -> bytes:
 
 PDF = b"Content-Type: application/pdf"
 NAMES = [
-    Row("RFC 2231 beats plain", _named(PDF, b"Content-Disposition: attachment; filename=\"resume.pdf\"; filename*=UTF-8''r%C3%A9sum%C3%A9.pdf"), attachments=["résumé.pdf"]),
+    Row(
+        "RFC 2231 beats plain",
+        _named(PDF, b"Content-Disposition: attachment; filename=\"resume.pdf\"; filename*=UTF-8''r%C3%A9sum%C3%A9.pdf"),
+        attachments=["résumé.pdf"],
+    ),
     Row("character split between segments", _named(PDF, b"Content-Disposition: attachment; filename*0*=UTF-8''r%C3; filename*1*=%A9.pdf"), attachments=["ré.pdf"]),
     Row("segments out of order", _named(PDF, b"Content-Disposition: attachment; filename*1=b.pdf; filename*0=a"), attachments=["ab.pdf"]),
     Row("first segment missing", _named(PDF, b"Content-Disposition: attachment; filename*1=b.pdf"), attachments=["b.pdf"]),

@@ -14,12 +14,22 @@ from gateway.inbound.intake import Intake
 from gateway.inbound.port import Answer, Refused, Stored, TryLater
 from gateway.inbound.receive import exit_code, header_sender, import_eml, last_line, read_mail, receive, without_mbox_line
 from gateway.store.engine import Database
+from tests.conftest import make_schema
 from tests.inbound.doors import MAIL, US, stored
 
 
 @pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    """SQLite: what either database does with arrivals is tested in `test_intake.py`."""
+    made = Database(f"sqlite:///{tmp_path}/guichet.db")
+    make_schema(made)
+    yield made
+    made.dispose()
+
+
+@pytest.fixture
 def intake(database: Database, clock: FakeClock, example_setup: Setup) -> Iterator[Intake]:
-    """An intake of small mails over both databases."""
+    """An intake of small mails."""
     made = Intake(database, clock, lambda: example_setup, max_size=5000)
     yield made
     made.close()
@@ -32,11 +42,23 @@ ENVIRONMENTS: dict[str, tuple[dict[str, str], str, list[str]]] = {
         "s@x.example",
         ["Support@demo.example"],
     ),
-    "postfix, tag split off": ({"SENDER": "s@x.example", "RECIPIENT": "support@demo.example", "EXTENSION": "101203-T"}, "s@x.example", ["support+101203-T@demo.example"]),
-    "postfix, tag kept": ({"SENDER": "s@x.example", "RECIPIENT": "support+x@demo.example", "EXTENSION": "x"}, "s@x.example", ["support+x@demo.example"]),
+    "postfix, tag split off": (
+        {"SENDER": "s@x.example", "RECIPIENT": "support@demo.example", "EXTENSION": "101203-T"},
+        "s@x.example",
+        ["support+101203-T@demo.example"],
+    ),
+    "postfix, tag kept": (
+        {"SENDER": "s@x.example", "RECIPIENT": "support+x@demo.example", "EXTENSION": "x"},
+        "s@x.example",
+        ["support+x@demo.example"],
+    ),
     "exim, null sender": ({"SENDER": "", "RECIPIENT": "help@demo.example", "LOCAL_PART": "help"}, "", ["help@demo.example"]),
     "pipe(8), null sender": ({"SENDER": "MAILER-DAEMON", "RECIPIENT": "support@demo.example"}, "", ["support@demo.example"]),
-    "qmail": ({"SENDER": "s@x.example", "RECIPIENT": "support@demo.example", "LOCAL": "support", "HOST": "demo.example"}, "s@x.example", ["support@demo.example"]),
+    "qmail": (
+        {"SENDER": "s@x.example", "RECIPIENT": "support@demo.example", "LOCAL": "support", "HOST": "demo.example"},
+        "s@x.example",
+        ["support@demo.example"],
+    ),
     "brackets": ({"SENDER": "<s@x.example>", "RECIPIENT": "<support@demo.example>"}, "s@x.example", ["support@demo.example"]),
     "a local alias of ours": ({"SENDER": "s@x.example", "RECIPIENT": "root@localhost"}, "s@x.example", []),
 }
@@ -57,6 +79,12 @@ def test_the_command_line_wins(database: Database, intake: Intake) -> None:
     receive(intake, MAIL, sender="", recipients=(US, "nobody@demo.example"), environ=environ)
     (row,) = stored(database)
     assert (row.envelope_from, row.envelope_to) == ("", [US, "nobody@demo.example"])
+
+
+def test_the_null_sender_of_postfix_on_the_command_line(database: Database, intake: Intake) -> None:
+    """`--from ${sender}` in master.cf says MAILER-DAEMON for a bounce; it is stored as the null sender."""
+    receive(intake, MAIL, sender="MAILER-DAEMON", recipients=(US,))
+    assert stored(database)[0].envelope_from == ""
 
 
 def test_unknown_recipients_of_the_command_line_are_refused(database: Database, intake: Intake) -> None:

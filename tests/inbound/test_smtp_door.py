@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import gc
+import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sqlalchemy import event
 
 from core.setup import Setup
@@ -190,6 +193,19 @@ def test_a_client_that_does_not_read_is_made_to_wait(opened: Opener) -> None:
         pusher.start()
         assert [reply[:3] for reply in client.replies(1900)] == ["214"] * 1900
         pusher.join()
+
+
+def test_a_client_that_never_reads_is_cut(opened: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Last words wait only so long: a client that fills its pipes and reads nothing loses its connection, and the door its memory of it."""
+    monkeypatch.setattr("gateway.inbound.wire.LINGER_SECONDS", 0.1)
+    with opened(command_timeout=0.5) as house, house.client() as client:
+        client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.begin()
+        client.socket.settimeout(5)
+        with pytest.raises(OSError):
+            for _ in range(1000):
+                client.send(b"HELP\r\n" * 10_000)
+        wait_for(lambda: house.door.connections == 0, 20)
 
 
 # ---------------------------------------------------------------- time-outs
@@ -403,3 +419,45 @@ def test_stopping_twice_and_before_a_start_is_harmless(opened: Opener) -> None:
     with opened() as house:
         house.door.stop(1)
         house.door.stop(1)
+
+
+# ---------------------------------------------------------------- anything at all
+
+WORDS = [
+    b"EHLO x",
+    b"MAIL FROM:<a@b>",
+    b"RCPT TO:<support@demo.example>",
+    b"DATA",
+    b"RSET",
+    b".",
+    b"",
+    b"QUIT",
+    b"STARTTLS",
+    b"\0",
+    b"\xff",
+    b"x" * 5000,
+]
+STREAMS = st.lists(st.tuples(st.sampled_from(WORDS) | st.binary(max_size=20), st.sampled_from([b"\r\n", b"\r\n", b"\n", b"\r", b""])), max_size=30)
+
+
+def test_any_stream_is_answered_in_order(opened: Opener, caplog: pytest.LogCaptureFixture) -> None:
+    """Whatever bytes come: every answer is a well-formed reply line, no fault of ours is logged, nothing stays held, the next client is served."""
+    with opened() as house:
+
+        @settings(max_examples=60, deadline=None)
+        @given(STREAMS)
+        def run(pieces: list[tuple[bytes, bytes]]) -> None:
+            with house.client() as client:
+                with suppress(ConnectionError):
+                    client.send(b"".join(word + end for word, end in pieces))
+                    client.socket.shutdown(socket.SHUT_WR)
+                with suppress(ConnectionError):
+                    while reply := client.reply():
+                        assert all(line[:3].isdigit() and line[3] in " -" for line in reply.splitlines()), reply
+
+        run()
+        wait_for(lambda: house.door.connections == 0, 20)
+        assert house.door.room.free == house.door.options.max_held
+        assert not [record for record in caplog.records if record.name.startswith("guichet") and record.levelname == "ERROR"]
+        with house.client() as client:
+            assert client.begin().deliver(MAIL + b".\r\n").startswith("250")

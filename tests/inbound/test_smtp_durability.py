@@ -56,7 +56,11 @@ def test_a_flush_before_each_250(tmp_path: Path) -> None:
         tracee = int(Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()[0])
         os.kill(tracee, signal.SIGTERM)
         process.wait(20)
-    begun = [line for line in trace.read_text().splitlines() if "354 " in line or "queued as" in line or re.search(r"(fdatasync|fsync)(\(.*\)| resumed>.*\)) += 0", line)]
+    begun = [
+        line
+        for line in trace.read_text().splitlines()
+        if "354 " in line or "queued as" in line or re.search(r"(fdatasync|fsync)(\(.*\)| resumed>.*\)) += 0", line)
+    ]
     seen_open, flushed, answers = False, False, 0
     for line in begun:
         if "354 " in line:

@@ -8,10 +8,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import Connection, select
+
 from core.delivery import Delivery, Meaning, Stage
 from core.mail import Address, address_key
-from core.outbox import Draft, Outcome, OutboxMessage, OutboxState, Purpose, Recipient
+from core.outbox import Draft, OutboxMessage, OutboxState, Outcome, Purpose, Recipient
 from core.retry import template_for
+from core.settling import Rules, settle
 from core.setup import Setup
 from core.work_item import WorkItem
 from gateway.apply import Apply
@@ -22,6 +25,7 @@ from gateway.outbound.dispatch import Dispatcher
 from gateway.outbound.port import Outgoing
 from gateway.store import items, outbox_claims, outboxes
 from gateway.store.engine import Database
+from gateway.store.schema import outbox
 from gateway.store.setups import Setups
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -168,6 +172,10 @@ class House:
     def state(self, draft_id: str = "d1") -> str:
         return str(self.get(draft_id).state)
 
+    def history(self, draft_id: str = "d1") -> list[dict[str, Any]]:
+        with self.database.read() as connection:
+            return outboxes.history(connection, draft_id)
+
     def item_now(self, item_id: str = "i1") -> WorkItem:
         with self.database.read() as connection:
             return items.load(connection, (item_id,))[item_id]
@@ -181,6 +189,25 @@ class House:
             if message is None:
                 return None
             return outbox_claims.claim(connection, message, moment, holder=holder, lease_until=moment + timedelta(minutes=30))
+
+    def settle_sent(self, claimed: OutboxMessage) -> None:
+        """Everybody accepted."""
+        people = {one.address.key: (Outcome.ACCEPTED, "250 ok") for one in claimed.recipients}
+        settlement, _ = settle(claimed, Delivery(Stage.DOT, "", people), Rules(), self.clock.now())
+        with self.database.durable() as connection:
+            outbox_claims.settle(connection, settlement, self.clock.now())
+
+    def copies(self, connection: Connection, n: int, state: str) -> None:
+        """Many rows like d1, of one state, without recipients and bytes."""
+        first = dict(connection.execute(select(outbox).where(outbox.c.id == "d1")).one()._mapping)
+        connection.execute(outbox.insert(), [first | {"id": f"{state}-{i}", "message_id": f"{state}-{i}", "state": state} for i in range(n)])
+
+    def plan_of_due(self, connection: Connection) -> str:
+        """How the database looks for the next due message."""
+        asked = {"in_state": "queued", "now": NOW, "usable": ["support"], "live": ["support"], "param_1": 1}
+        compiled = outbox_claims._DUE.params(asked).compile(connection, compile_kwargs={"literal_binds": True})
+        explain = "EXPLAIN QUERY PLAN " if self.database.is_sqlite else "EXPLAIN "
+        return "\n".join(str(row) for row in connection.exec_driver_sql(explain + str(compiled)))
 
 
 def with_connector(setup: Setup, name: str = "support", **changes: Any) -> Setup:

@@ -51,6 +51,7 @@ class Peer:
     script: dict[str, Reply] = field(default_factory=dict)
     tls: ssl.SSLContext | None = None
     implicit_tls: bool = False
+    host: str = "127.0.0.1"
 
     def __post_init__(self) -> None:
         self.commands: list[str] = []
@@ -61,7 +62,7 @@ class Peer:
         self._used: dict[str, int] = {}
         self._open: list[socket.socket] = []
         self._release = threading.Event()
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server((self.host, 0))
         self.port = int(self._listener.getsockname()[1])
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -111,7 +112,7 @@ class Peer:
             text = line.decode("utf-8", "surrogateescape").rstrip("\r\n")
             verb = text.partition(" ")[0].upper()
             with self._lock:
-                self.commands.append(text)
+                self.commands.append(f"{verb}{text[len(verb) :]}" if verb in FINE else text)
             if verb == "STARTTLS" and self._reply("STARTTLS", peek=True) == TLS:
                 self._reply("STARTTLS")
                 connection.sendall(b"220 2.0.0 go ahead\r\n")

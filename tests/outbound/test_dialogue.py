@@ -9,8 +9,8 @@ import pytest
 from core.delivery import Delivery, Meaning, Stage
 from core.mail import address_key
 from core.outbox import Outcome
-from gateway.outbound.dialogue import Server
 from gateway.outbound.port import LeaseTime, Outgoing
+from gateway.outbound.session import Server
 from gateway.outbound.smtp import SmtpTransport
 from tests.outbound.peer import CLOSE, RESET, STALL, Peer, Reply
 

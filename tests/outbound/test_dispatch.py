@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 
 from core.delivery import Meaning
 from core.mail import Address
-from core.outbox import Outcome, OutboxEvent, OutboxState, Purpose, Recipient
+from core.outbox import OutboxEvent, OutboxState, Outcome, Purpose, Recipient
 from core.setup import Setup
 from core.status import Reason, ResolutionMethod, Status, WaitType
 from core.transitions import IllegalTransition
@@ -72,7 +73,7 @@ def test_temporary_refusals_follow_the_template_until_no_try_is_left(house: Hous
     dispatcher = house.dispatcher(way)
     waits = []
     while house.state() in ("queued", "pending_retry"):
-        assert dispatcher.run_due() == 1
+        assert dispatcher.run_due(1) == 1
         if house.state() == "pending_retry":
             waits.append(house.get().due_at - house.clock.now())
             assert dispatcher.run_due() == 0
@@ -113,7 +114,7 @@ def test_recipients_are_tried_apart(house: House) -> None:
         def deliver(self, mail: Any, before_final_dot: Any) -> Any:
             answer = super().deliver(mail, before_final_dot)
             if len(self.given) == 1:
-                answer.recipients["b@acme.example"] = (Outcome.TEMPORARY, "450 later")
+                return replace(answer, recipients={**answer.recipients, "b@acme.example": (Outcome.TEMPORARY, "450 later")})
             return answer
 
     way = Half()
@@ -238,7 +239,12 @@ def test_mails_of_an_item_leave_in_order(house: House) -> None:
 def test_what_does_not_hold_up_a_later_mail(house: House, earlier: str) -> None:
     """decisions.md 20 as read in outbox_claims: scheduled for later, held, failed, or waiting for a connector that was switched off."""
     house.item()
-    later = {"scheduled": {"due_at": NOW + timedelta(hours=1)}, "held": {"hold_reason": "brake"}, "disabled": {"connector": "claims"}, "failed": {}}
+    later: dict[str, dict[str, Any]] = {
+        "scheduled": {"due_at": NOW + timedelta(hours=1)},
+        "held": {"hold_reason": "brake"},
+        "disabled": {"connector": "claims"},
+        "failed": {},
+    }
     house.queue("d1", **later[earlier])
     if earlier == "failed":
         house.dispatcher(Way(Outcome.PERMANENT)).run_due(1)
@@ -429,6 +435,45 @@ def test_a_mail_that_cannot_be_composed_is_held_and_the_others_go_out(house: Hou
     assert house.dispatcher(Way()).run_due() == 1
     assert (house.state("d1"), house.state("d2")) == ("held", "sent")
     assert "could not be composed" in house.get("d1").hold_reason
+
+
+def test_a_mail_for_nobody_fails_instead_of_going_round(house: House) -> None:
+    """Without a recipient there is nothing to deliver; it ends as failed and the next mail goes out."""
+    house.queue("d1", item_id="", recipients=())
+    house.queue("d2", item_id="")
+    assert house.dispatcher(Way()).run_due() == 2
+    assert (house.state("d1"), house.state("d2")) == ("failed", "sent")
+
+
+def test_a_database_that_is_away_after_the_answer(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The answer of the outside is written again and again: a passing fault does not make it unknown."""
+    house.item()
+    house.queue()
+    settle, faults = outbox_claims.settle, [1, 2]
+
+    def shaky(*arguments: Any) -> None:
+        if faults:
+            raise OperationalError("settle", {}, Exception(f"database is locked {faults.pop()}"))
+        settle(*arguments)
+
+    monkeypatch.setattr(outbox_claims, "settle", shaky)
+    house.dispatcher(Way()).run_due()
+    assert house.state() == "sent" and history(house) == ["queued", "sending", "sent"]
+
+
+def test_a_database_that_is_away_at_the_mark(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No mark, no dot: the mail was not handed over and is tried again."""
+    house.item()
+    house.queue()
+
+    def away(*_: Any) -> None:
+        raise OperationalError("mark", {}, Exception("disk I/O error"))
+
+    monkeypatch.setattr(outbox_claims, "mark", away)
+    way = Way()
+    way.after = lambda: pytest.fail("the dot left without a mark")
+    house.dispatcher(way).run_due(1)
+    assert house.state() == "pending_retry" and house.get().unknown_repeats == 0
 
 
 def test_the_mark_is_committed_durably_before_the_dot(house: House) -> None:

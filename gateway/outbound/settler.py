@@ -1,0 +1,130 @@
+"""Writes what came of an attempt, message and item in one transaction, and puts right what dead senders left; deciding is `core/on_result.py`."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection
+
+from core.decision import Decision
+from core.delivery import Delivery, Meaning
+from core.notice import notice
+from core.on_result import Result, died, result
+from core.outbox import OutboxMessage, OutboxState
+from core.retry import DEFAULT, unknown_policy
+from core.settling import Rules
+from core.setup import Setup, UnknownPolicy
+from core.work_item import WorkItem
+from gateway.clock import Clock
+from gateway.store import brakes, connector_status, items, outbox_claims, outboxes
+from gateway.store.engine import Database, is_passing_fault
+from gateway.store.outbox_claims import LostClaim
+from gateway.store.setups import Setups
+
+log = logging.getLogger("guichet.outbound")
+
+SETTLE_TRIES = 6
+"""How often a settlement is written again after a passing fault of the database, with growing waits; then the lease heals it."""
+NOTICES_A_DAY = 20
+"""Notices about failed mails that one author gets (decisions.md 9); the items are marked in any case."""
+
+Apply = Callable[[Connection, Decision, Setup, datetime], Any]
+
+
+class Settler:
+    """Locks the message, then the connector's row, then the item, as everybody does who needs more than one of them."""
+
+    def __init__(self, database: Database, setups: Setups, clock: Clock, apply: Apply) -> None:
+        self._database = database
+        self._setups = setups
+        self._clock = clock
+        self._apply = apply
+        self._pause = threading.Event()
+
+    def settle(self, claimed: OutboxMessage, delivery: Delivery) -> None:
+        """The answer of the outside is worth several tries: without it the outcome would be unknown."""
+        for n in range(SETTLE_TRIES):
+            try:
+                with self._database.durable() as connection:
+                    self._settle(connection, claimed, delivery)
+                return
+            except LostClaim:
+                log.warning("claim_lost", extra={"outbox_id": claimed.id, "attempt": claimed.attempts})
+                return
+            except Exception as fault:  # sorted out below: a passing fault is tried again, a fault of ours goes up
+                if not is_passing_fault(fault) or n == SETTLE_TRIES - 1:
+                    raise
+                log.warning("settle_again", extra={"outbox_id": claimed.id, "fault": type(fault).__name__})
+            self._pause.wait(0.05 * 2**n)
+
+    def recover(self, outbox_id: str, attempt: int) -> bool:
+        """Unmarked: sent again at once. Marked: unknown, by the connector's policy."""
+        with self._database.durable() as connection:
+            now = self._clock.now()
+            message = outboxes.get(connection, outbox_id, lock=True)
+            if message is None or message.state is not OutboxState.SENDING or message.attempts != attempt:
+                return False
+            setup = self._setups.current(connection)
+            item = _item_of(connection, message)
+            self._write(connection, message, died(message, self._rules(message, setup, item), item, now), setup, now)
+            return True
+
+    def _settle(self, connection: Connection, claimed: OutboxMessage, delivery: Delivery) -> None:
+        """Locks the message, then the connector's row, then the item, as everybody does."""
+        now = self._clock.now()
+        message = outboxes.get(connection, claimed.id, lock=True)
+        if message is None or message.state is not OutboxState.SENDING or message.attempts != claimed.attempts:
+            raise LostClaim(claimed.id)
+        setup = self._setups.current(connection)
+        rests_until = self._connector_fared(connection, message, delivery, now)
+        item = _item_of(connection, message)
+        rules = self._rules(message, setup, item, rests_until)
+        self._write(connection, message, result(message, delivery, rules, item, now), setup, now)
+
+    def _connector_fared(self, connection: Connection, message: OutboxMessage, delivery: Delivery, now: datetime) -> datetime | None:
+        """Write how the connector did; when it is asked again, if it is in trouble."""
+        was = connector_status.health(connection, message.connector, lock=delivery.trouble is not None)
+        if delivery.trouble is None:
+            connector_status.note_success(connection, was, now)
+            return None
+        health = was.met(delivery.trouble, delivery.words, now, self._clock.jitter())
+        connector_status.save(connection, health)
+        facts = {"connector": message.connector, "trouble": str(delivery.trouble), "words": delivery.words}
+        if health.suspended and not was.suspended:
+            log.error("connector_suspended", extra=facts)
+        elif delivery.trouble is Meaning.PASSING:
+            log.warning("connector_away", extra=facts)
+        else:
+            log.error("connector_trouble", extra=facts)
+        return health.suspended_until
+
+    def _write(self, connection: Connection, message: OutboxMessage, found: Result, setup: Setup, now: datetime) -> None:
+        outbox_claims.settle(connection, found.settlement, now)
+        decision = found.decision
+        if found.failures and brakes.counted(connection, message.item_id or "", message.author, now, most=NOTICES_A_DAY).address < NOTICES_A_DAY:
+            told = notice(message, found.failures, setup, self._clock.new_id(), now)
+            decision += Decision(mails=(told,) if told is not None else ())
+        self._apply(connection, decision, setup, now)
+        facts = {"outbox_id": message.id, "attempt": message.attempts, "state": str(found.settlement.state), "words": found.settlement.words}
+        log.info("attempt_settled", extra=facts)
+
+    def _rules(self, message: OutboxMessage, setup: Setup, item: WorkItem | None, rests_until: datetime | None = None) -> Rules:
+        connector = setup.connector_named.get(message.connector)
+        process = setup.process_by_id.get(item.process_id) if item is not None else None
+        policy = UnknownPolicy.HOLD if connector is None else unknown_policy(connector, system_generated=message.system_generated)
+        waits = {} if process is None else {"feedback_window": process.feedback_window}
+        return Rules(_intervals(message), policy, people=setup.user_of, jitter=self._clock.jitter(), rests_until=rests_until, **waits)
+
+
+def _item_of(connection: Connection, message: OutboxMessage) -> WorkItem | None:
+    return items.load(connection, (message.item_id,), lock=True).get(message.item_id) if message.item_id else None
+
+
+def _intervals(message: OutboxMessage) -> tuple[timedelta, ...]:
+    """The waits the mail was queued with (E-24)."""
+    stored: Any = message.content.get("intervals")
+    return DEFAULT.intervals if stored is None else tuple(timedelta(seconds=seconds) for seconds in stored)

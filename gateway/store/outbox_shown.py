@@ -1,0 +1,83 @@
+"""What is shown of outgoing messages, with the field names of contract section 3; reading their rows is `outbox_rows.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, select
+
+from core.mail import Address
+from core.outbox import OutboxMessage, OutboxState
+from gateway.store.schema import item, outbox_attempt, state_change
+
+_REFS = select(item.c.id, item.c.ref).where(item.c.id.in_(bindparam("ids", expanding=True)))
+_ATTEMPTS = select(outbox_attempt).where(outbox_attempt.c.outbox_id == bindparam("wanted")).order_by(outbox_attempt.c.n)
+_HISTORY = select(state_change).where(state_change.c.what == "outbox", state_change.c.row_id == bindparam("wanted")).order_by(state_change.c.seq)
+
+
+def refs_of(connection: Connection, item_ids: Iterable[str]) -> dict[str, str]:
+    """Item id → reference, for lists."""
+    wanted = list(dict.fromkeys(one for one in item_ids if one))
+    return {row.id: row.ref for row in connection.execute(_REFS, {"ids": wanted})} if wanted else {}
+
+
+def as_json(message: OutboxMessage, ref: str = "", *, disabled: Collection[str] = ()) -> dict[str, Any]:
+    """A message with the fields of contract section 3; `disabled` are the connectors that were switched off."""
+    waits = message.state in (OutboxState.QUEUED, OutboxState.PENDING_RETRY)
+    content: Mapping[str, Any] = message.content
+    name, address = content.get("from", ("", ""))
+    return {
+        "id": message.id,
+        "item": ref or content.get("ref") or None,
+        "subject": message.subject,
+        "from": str(Address(address, name)),
+        "to": [str(one.address) for one in message.recipients if one.role == "to"],
+        "cc": [str(one.address) for one in message.recipients if one.role == "cc"],
+        "state": "connector_disabled" if waits and message.connector in disabled else str(message.state),
+        "due_at": _moment(message.due_at),
+        "attempts": message.attempts,
+        "next_attempt_at": _moment(message.due_at) if waits else None,
+        "last_attempt_at": _moment(message.last_attempt_at),
+        "last_error": message.last_error,
+        "connector": message.connector,
+        "importance": str(message.importance),
+        "system_generated": message.system_generated,
+        "message_id": message.message_id,
+        "recipients": [{"address": one.address.address, "outcome": str(one.outcome), "words": one.words} for one in message.recipients],
+        "author": message.author,
+        "created_at": _moment(message.created_at),
+        "first_failed_at": _moment(message.first_failed_at),
+        "sent_at": _moment(message.sent_at),
+        "hold_reason": message.hold_reason,
+        "scheduled": message.scheduled,
+        "resolves": message.resolves,
+        "attachment_count": message.attachment_count,
+    }
+
+
+def detail(connection: Connection, message: OutboxMessage, *, disabled: Collection[str] = ()) -> dict[str, Any]:
+    """A message with its text, its attempts and its history, for `outbox show`."""
+    shown: Any = message.content.get("shown") or message.content
+    return {
+        **as_json(message, refs_of(connection, (message.item_id or "",)).get(message.item_id or "", ""), disabled=disabled),
+        "bcc": [str(one.address) for one in message.recipients if one.role == "bcc"],
+        "text": shown["text"],
+        "tries_left": message.tries_left,
+        "log": [
+            {"n": row.n, "began_at": _moment(row.began_at), "ended_at": _moment(row.ended_at), "outcome": row.outcome, "words": row.words}
+            for row in connection.execute(_ATTEMPTS, {"wanted": message.id})
+        ],
+        "history": history(connection, message.id),
+    }
+
+
+def history(connection: Connection, outbox_id: str) -> list[dict[str, Any]]:
+    """Every change of state of a message, oldest first."""
+    rows = connection.execute(_HISTORY, {"wanted": outbox_id})
+    return [{"at": _moment(row.at), "was": row.was, "became": row.became, "by": row.by, "reason": row.reason} for row in rows]
+
+
+def _moment(moment: datetime | None) -> str | None:
+    return moment.isoformat().replace("+00:00", "Z") if moment is not None else None

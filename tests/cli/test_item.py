@@ -1,0 +1,151 @@
+"""`guichet item` and `guichet explain`: the main job by command line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Guichet, mail
+
+ITEM_KEYS = """ref kind title status wait_type resolution_method reason process category queue assignee owner due_at alarm_at new_information
+created_at updated_at contacts""".split()
+OUTBOX_KEYS = """id item subject from to cc state due_at attempts next_attempt_at last_attempt_at last_error connector importance system_generated
+message_id recipients""".split()
+
+ANN = ("--as", "ann@demo.example")
+
+
+def test_a_mail_becomes_a_ticket_that_is_listed_and_shown(guichet: Guichet, ticket: str) -> None:
+    """The JSON of the contract, the timeline newest first."""
+    (item,) = guichet("item", "list", "--json").json
+    assert set(ITEM_KEYS) <= set(item)
+    assert (item["title"], item["status"], item["process"]) == ("Broken lamp", "to_do", "General support")
+    shown = guichet("item", "show", ticket, "--json").json
+    assert [entry["kind"] for entry in shown["timeline"] if entry["kind"].startswith("mail")] == ["mail_out", "mail_in"]
+    moments = [entry["at"] for entry in shown["timeline"] if entry["kind"] in ("mail_in", "delivery")]
+    assert moments == sorted(moments, reverse=True)
+
+
+def test_people_read_tables(guichet: Guichet, ticket: str) -> None:
+    """Without --json: a table, and a page for one item."""
+    table = guichet("item", "list").out.splitlines()
+    assert table[0].split()[:2] == ["ref", "status"]
+    assert table[1].startswith(f"{ticket}  to_do")
+    page = guichet("item", "show", ticket).out
+    assert "Broken lamp" in page
+    assert "    Is anybody there?" in page
+
+
+def test_a_terminal_is_not_obeyed(guichet: Guichet, installation: Path, work: Callable[[], None]) -> None:
+    """Escape sequences in a mail's subject and text are shown as text."""
+    raw = mail("=?utf-8?q?a=1b=5D0=3Bb?=", text="x \x1b[31mred \u202e done")
+    guichet("receive", "--from", "alice@acme.example", "--to", "support@demo.example", stdin=raw)
+    work()
+    ref = guichet("item", "list", "--json").json[0]["ref"]
+    for arguments in (("item", "list"), ("item", "show", ref), ("inbound", "list"), ("outbox", "list")):
+        said = guichet(*arguments)
+        assert not {"\x1b", "\u202e", "\x07"} & set(said.out)
+
+
+def test_the_life_of_a_ticket(guichet: Guichet, ticket: str, work: Callable[[], None]) -> None:
+    """Take, wait, resume, answer and resolve, reopen, resolve, by verbs."""
+    assert guichet("item", "do", ticket, "take", *ANN, "--json").json["assignee"] == "ann@demo.example"
+    waiting = guichet("item", "do", ticket, "wait", "--days", "0.5", "--close-if-no-answer", *ANN, "--json").json
+    assert (waiting["status"], waiting["wait_type"]) == ("wait", "more_information")
+    assert waiting["alarm_at"]
+    until = guichet("item", "do", ticket, "wait", "--until", "PT2H", *ANN, "--json").json
+    assert until["wait_type"] == "until"
+    assert guichet("item", "do", ticket, "resume", *ANN, "--json").json["status"] == "to_do"
+    message = guichet("item", "mail", ticket, "--text", "A new one is on its way.", "--undo", "PT0S", "--resolve", *ANN, "--json").json
+    assert set(OUTBOX_KEYS) <= set(message)
+    assert message["subject"] == f"Re: [{ticket}] Broken lamp"
+    work()
+    resolved = guichet("item", "show", ticket, "--json").json
+    assert (resolved["status"], resolved["resolution_method"]) == ("resolved", "with_customer_response")
+    assert guichet("outbox", "show", message["id"], "--json").json["state"] == "sent"
+    assert guichet("item", "do", ticket, "reopen", *ANN, "--json").json["status"] == "to_do"
+    done = guichet("item", "do", ticket, "resolve", "--method", "rejected", "--note", "Not ours.", *ANN, "--json").json
+    assert (done["status"], done["resolution_method"]) == ("resolved", "rejected")
+
+
+def test_a_text_from_standard_input(guichet: Guichet, ticket: str) -> None:
+    """`--text -` reads it."""
+    message = guichet("item", "mail", ticket, "--text", "-", "--json", *ANN, stdin="Voilà.".encode()).json
+    shown = guichet("item", "show", ticket, "--json").json["timeline"]
+    assert "Voilà." in next(entry["text"] for entry in shown if entry.get("outbox_id") == message["id"])
+
+
+def test_undo(guichet: Guichet, ticket: str) -> None:
+    """A mail within its delay is taken back by its id; twice is too late."""
+    message = guichet("item", "mail", ticket, "--text", "Wait!", "--undo", "PT2M", "--json", *ANN).json
+    assert message["state"] == "queued"
+    said = guichet("outbox", "cancel", message["id"], *ANN)
+    assert (said.code, said.out) == (0, f"{message['id']} cancelled\n")
+    assert guichet("outbox", "cancel", message["id"], *ANN).code == 2
+
+
+def test_a_time_is_in_the_zone_of_the_person(guichet: Guichet, ticket: str) -> None:
+    """decisions.md 23: ann works in Paris."""
+    message = guichet("item", "mail", ticket, "--text", "Later.", "--at", "2099-07-01T09:00", "--json", *ANN).json
+    assert message["due_at"].startswith("2099-07-01T07:00:00")
+
+
+def test_a_new_ticket_by_hand(guichet: Guichet, installation: Path) -> None:
+    """A draft, or submitted at once."""
+    draft = guichet("item", "new", "--process", "General support", "--title", "Call back", *ANN, "--json").json
+    assert (draft["status"], draft["kind"]) == ("draft", "ticket")
+    asked = ("item", "new", "--process", "General support", "--title", "Call", "--description", "Today.", "--category", "Question")
+    said = guichet(*asked, "--contact", "alice@acme.example", "--submit", *ANN)
+    assert said.code == 0, said.err
+    assert said.out.split()[1] in ("to_do", "in_progress")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (("item", "show", "999999-T"), "There is no item"),
+        (("item", "do", "REF", "dance"), "is not a verb"),
+        (("item", "do", "REF", "reopen"), "is not possible"),
+        (("item", "do", "REF", "wait", "--until", "2001-01-01"), "in the past"),
+        (("item", "do", "REF", "wait", "--until", "soon"), "is no time"),
+        (("item", "do", "REF", "resolve", "--method", "magic"), "is not a resolution method"),
+        (("item", "mail", "REF", "--text", " "), ""),
+        (("item", "mail", "REF", "--text", "x", "--undo", "10s"), "not a duration"),
+        (("item", "mail", "REF", "--text", "x", "--to", "nobody"), ""),
+        (("item", "list", "--as", "stranger@demo.example"), "no active user"),
+        (("item", "new", "--process", "Nothing"), ""),
+    ],
+)
+def test_what_is_refused_is_2_with_one_sentence(guichet: Guichet, ticket: str, arguments: tuple[str, ...], why: str) -> None:
+    """The person is told what is wrong, and nothing is done."""
+    said = guichet(*(ticket if argument == "REF" else argument for argument in arguments))
+    assert said.code == 2
+    assert said.out == ""
+    assert len(said.err.splitlines()) == 1
+    assert why in said.err
+
+
+def test_explain_writes_nothing(guichet: Guichet, installation: Path, tmp_path: Path) -> None:
+    """The decision and every check, from a file or standard input; the database is as before."""
+    file = tmp_path / "mail.eml"
+    file.write_bytes(mail("The vpn is down"))
+    before = (installation / "guichet.db").read_bytes()
+    explained = guichet("explain", file, "--to", "support@demo.example", "--json").json
+    (verdict,) = explained["verdicts"]
+    assert set(verdict) == {"recipient", "action", "item", "process", "because"}
+    assert (verdict["recipient"], verdict["action"], verdict["process"]) == ("support@demo.example", "open", "General support")
+    assert "network incidents" in verdict["because"]
+    assert {"step", "check", "outcome", "because"} == set(explained["trace"][0])
+    assert guichet("explain", "-", "--json", stdin=mail("The vpn is down")).json["verdicts"][0]["action"] == "open"
+    assert "support@demo.example: open" in guichet("explain", file).out
+    assert guichet("inbound", "list", "--json").json == []
+    assert (installation / "guichet.db").read_bytes() == before
+
+
+def test_explain_of_nothing_is_refused(guichet: Guichet, installation: Path) -> None:
+    """A file that is not there."""
+    said = guichet("explain", "nothing.eml")
+    assert said.code == 2
+    assert "nothing.eml" in said.err

@@ -1,0 +1,5 @@
+"""Makes the assertions of the story say what they saw."""
+
+import pytest
+
+pytest.register_assert_rewrite("tests.crash.story")

@@ -1,0 +1,163 @@
+"""Where crash stories are played: houses on SQLite and PostgreSQL, and what a power cut takes from each."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+from sqlalchemy import create_engine, text
+from sqlalchemy.engine import URL
+
+from core.setup import Setup
+from gateway.clock import SystemClock
+from gateway.store.engine import Database
+from tests.conftest import make_schema, missing
+from tests.crash.child import Stage
+from tests.crash.effects import KillAt
+from tests.houses import furnish, url_of
+from tests.servers import Postgres, postgres_binaries, postgres_url
+
+START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+
+
+class Ground(Protocol):
+    """What a crash test asks of a place to play: stages, and what happens between a death and the restart."""
+
+    moments: tuple[bool, ...]
+    """Kill before an effect (True), after it (False)."""
+    stride: int
+    """Of so many kill points one is played."""
+
+    def stage(self, kill_at: KillAt) -> Stage: ...
+
+    def power_cut(self, stage: Stage) -> None: ...
+
+    def clear(self, stage: Stage) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class SqliteGround:
+    """A fresh SQLite file for each story; a death takes nothing but the process."""
+
+    moments: tuple[bool, ...] = (True, False)
+    stride = 1
+
+    def __init__(self, folder: Path, setup: Setup) -> None:
+        self._folder = folder
+        self._template = folder / "template"
+        self._template.mkdir()
+        database = Database(f"sqlite:///{self._template}/guichet.db")
+        make_schema(database)
+        furnish(self._template, database, setup)
+        database.dispose()
+
+    def stage(self, kill_at: KillAt) -> Stage:
+        folder = self._folder / f"house-{kill_at.n}-{kill_at.before}"
+        shutil.copytree(self._template, folder)
+        return Stage(f"sqlite:///{folder}/guichet.db", folder, START, kill_at)
+
+    def power_cut(self, stage: Stage) -> None:
+        """The machine stays on."""
+
+    def clear(self, stage: Stage) -> None:
+        shutil.rmtree(stage.folder)
+
+    def close(self) -> None:
+        """Nothing runs."""
+
+
+class SqlitePowerCut(SqliteGround):
+    """After the death the log ends where it ended after the last durable commit, and the shared index is gone."""
+
+    moments = (True,)
+
+    def power_cut(self, stage: Stage) -> None:
+        kept = int(stage.log_length.read_text()) if stage.log_length.exists() else 0
+        if stage.log.exists():
+            os.truncate(stage.log, kept)
+        (stage.folder / "guichet.db-shm").unlink(missing_ok=True)
+
+
+class PostgresGround:
+    """A fresh PostgreSQL database for each story, copied from a furnished one."""
+
+    moments: tuple[bool, ...] = (True, False)
+    stride = 1
+
+    def __init__(self, folder: Path, setup: Setup) -> None:
+        self._folder = folder
+        server = self._server()
+        self._admin = create_engine(server, isolation_level="AUTOCOMMIT", pool_size=1)
+        self._template = self._create("")
+        database = Database(server.set(database=self._template))
+        make_schema(database)
+        (folder / "template").mkdir()
+        furnish(folder / "template", database, setup)
+        database.dispose()
+
+    def _server(self) -> URL:
+        url = postgres_url()
+        if url is None:
+            missing("PostgreSQL is not installed")
+        assert url is not None
+        return url
+
+    def _create(self, template: str) -> str:
+        name = f"guichet_crash_{SystemClock().new_id()}"
+        with self._admin.connect() as connection:
+            connection.execute(text(f'CREATE DATABASE "{name}"' + (f' TEMPLATE "{template}" STRATEGY file_copy' if template else "")))
+        return name
+
+    def _drop(self, name: str) -> None:
+        with self._admin.connect() as connection:
+            connection.execute(text(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
+
+    def stage(self, kill_at: KillAt) -> Stage:
+        folder = self._folder / f"house-{kill_at.n}-{kill_at.before}"
+        shutil.copytree(self._folder / "template", folder)
+        database = Database(self._admin.url.set(database=self._create(self._template)))
+        return Stage(url_of(database), folder, START, kill_at)
+
+    def power_cut(self, stage: Stage) -> None:
+        """The machine stays on."""
+
+    def clear(self, stage: Stage) -> None:
+        self._drop(stage.database_url.rpartition("/")[2])
+        shutil.rmtree(stage.folder)
+
+    def close(self) -> None:
+        self._drop(self._template)
+        self._admin.dispose()
+
+
+class PostgresPowerCut(PostgresGround):
+    """A cluster of its own that flushes nothing by itself; after the death it is stopped as by a power cut and started again."""
+
+    moments = (True,)
+
+    def _server(self) -> URL:
+        binaries = postgres_binaries()
+        if binaries is None:
+            missing("PostgreSQL's own programs are not installed")
+        assert binaries is not None
+        self._cluster = Postgres(binaries, "-c wal_writer_delay=10s -c wal_writer_flush_after=1GB -c checkpoint_timeout=1h -c max_wal_size=4GB")
+        return self._cluster.url
+
+    def power_cut(self, stage: Stage) -> None:
+        self._admin.dispose()
+        self._cluster.power_cut()
+
+    def stage(self, kill_at: KillAt) -> Stage:
+        made = super().stage(kill_at)
+        with self._admin.connect() as connection:
+            connection.execute(text("CHECKPOINT"))
+        return made
+
+    def close(self) -> None:
+        self._admin.dispose()
+        self._cluster.stop()
+
