@@ -1,4 +1,4 @@
-"""Who sees which items and who may do what to another's mail, as rules over values (decisions.md 21, E-33); turned into SQL by `gateway/store/views.py`."""
+"""Who sees which items and who may do what to another's mail, as rules over values (decisions.md 21, E-33); turned into SQL by `gateway/store/sight.py`."""
 
 from __future__ import annotations
 

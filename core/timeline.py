@@ -1,4 +1,4 @@
-"""What the timeline says of a change: entries made from the item before and after it (A-TL-01…03); reading them back is `gateway/store/views.py`."""
+"""What the timeline says of a change: entries made from the item before and after it (A-TL-01…03); reading them back is `gateway/store/timelines.py`."""
 
 from __future__ import annotations
 

@@ -90,6 +90,7 @@ class House:
             holder=self.holder,
             limits=_brakes(self.settings),
             on_mail_queued=self.wakes.outbox,
+            ring=lambda connection, item, now: self.scheduler.ring(connection, item, now),
         )
 
     @cached_property

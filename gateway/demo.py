@@ -15,7 +15,7 @@ from gateway.clock import Clock, new_password
 from gateway.deskfile import read_desk
 from gateway.inbound.port import Arrival
 from gateway.store.engine import Database
-from gateway.store.passwords import set_password
+from gateway.store.passwords import hashed, set_password
 from gateway.store.setups import Setups
 
 if TYPE_CHECKING:
@@ -55,14 +55,16 @@ def write_settings(folder: Path, ports: Ports) -> Path:
     folder.mkdir(parents=True, exist_ok=True, mode=0o750)
     file = folder / "guichet.toml"
     if not file.exists():
-        file.write_text(SETTINGS_FILE.format(smtp_port=ports.smtp, web_port=ports.web), "utf-8")
+        part = folder / "guichet.toml.part"
+        part.write_text(SETTINGS_FILE.format(smtp_port=ports.smtp, web_port=ports.web), "utf-8")
+        part.rename(file)
     return file
 
 
 def fill_desk(database: Database, folder: Path, clock: Clock) -> dict[str, str]:
     """The sample desk with a password for each user, if the database has no desk yet. Returns new passwords by e-mail address.
 
-    passwords.txt is written before the hashes are committed: a crash in between leaves a file that the next start writes anew.
+    The files are written before the hashes are committed: a crash in between leaves a file that the next start writes anew.
     """
     setups = Setups(clock)
     with database.read() as connection:
@@ -71,14 +73,13 @@ def fill_desk(database: Database, folder: Path, clock: Clock) -> dict[str, str]:
     setup = read_desk(SAMPLES / "desk.toml").setup
     passwords = {user.email: new_password() for user in setup.users}
     _write_private(folder / "passwords.txt", "".join(f"{email}  {password}\n" for email, password in passwords.items()))
+    (folder / "desk.toml").write_text((SAMPLES / "desk.toml").read_text("utf-8"), "utf-8")
+    hashes = {email: hashed(password) for email, password in passwords.items()}
     now = clock.now()
     with database.durable() as connection:
         setups.save(connection, setup, BY, now)
-        for email, password in passwords.items():
-            set_password(connection, email, password, BY, now)
-    desk_file = folder / "desk.toml"
-    if not desk_file.exists():
-        desk_file.write_text((SAMPLES / "desk.toml").read_text("utf-8"), "utf-8")
+        for email, password_hash in hashes.items():
+            set_password(connection, email, password_hash, BY, now)
     return passwords
 
 

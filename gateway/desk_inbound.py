@@ -17,7 +17,7 @@ from core.verdict import Action, InboundState
 from core.wording import clean_line
 from core.work_item import WorkItem
 from gateway.desk_base import DeskBase, Json
-from gateway.store import contacts, inbound_list, inbounds, items, views
+from gateway.store import contacts, inbound_list, inbounds, items, sight
 from gateway.store.inbound_list import OPEN_STATES, REPLAYABLE, Waiting
 
 
@@ -28,7 +28,7 @@ class InboundDesk(DeskBase):
         """The inbound messages within sight, the newest first."""
         with self._database.read() as connection:
             scene = self._scene(connection, by)
-            return inbound_list.listing(connection, states=tuple(states), seen=views.visible_inbound(self._sight(scene), scene.setup), limit=limit)
+            return inbound_list.listing(connection, states=tuple(states), seen=sight.visible_inbound(self._sight(scene), scene.setup), limit=limit)
 
     def show_inbound(self, inbound_id: str, by: str) -> Json:
         """One inbound message with its text, verdicts, trace and history."""
@@ -108,7 +108,7 @@ class InboundDesk(DeskBase):
     def _seen_inbound(self, connection: Connection, inbound_id: str, scene: Scene) -> str:
         """The id, if the person may see the message; else it does not exist for them."""
         named = clean_line(inbound_id, 64)
-        if not inbound_list.listing(connection, ids=(named,), seen=views.visible_inbound(self._sight(scene), scene.setup), limit=1):
+        if not inbound_list.listing(connection, ids=(named,), seen=sight.visible_inbound(self._sight(scene), scene.setup), limit=1):
             raise NotFound(f"There is no inbound message “{named}” that you may see.")
         return named
 

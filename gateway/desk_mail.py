@@ -21,7 +21,7 @@ from core.wording import clean_line, clean_text
 from core.work_item import WorkItem
 from core.writing import DEFAULT_UNDO, future, letter_of, write_mail
 from gateway.desk_base import DeskBase, Json
-from gateway.store import conversations, items, outboxes, views
+from gateway.store import conversations, items, outboxes, sight, views
 
 
 class MailDesk(DeskBase):
@@ -57,7 +57,7 @@ class MailDesk(DeskBase):
         with self._database.read() as connection:
             scene = self._scene(connection, by)
             item_id = self._item(connection, ref, scene).id if ref else ""
-            wanted = views.outbox_ids(connection, self._sight(scene), states=tuple(states), item_id=item_id, limit=limit)
+            wanted = sight.outbox_ids(connection, self._sight(scene), states=tuple(states), item_id=item_id, limit=limit)
             found = outboxes.load(connection, wanted)
             refs = outboxes.refs_of(connection, (message.item_id or "" for message in found.values()))
             off = _disabled(scene.setup)
@@ -129,8 +129,8 @@ class MailDesk(DeskBase):
         named = clean_line(outbox_id, 64)
         message = outboxes.get(connection, named)
         item = items.load(connection, (message.item_id,)).get(message.item_id) if message is not None and message.item_id else None
-        sight = self._sight(scene)
-        seen = message is not None and (sight.everything or message.author in sight.people or (item is not None and sees(sight, item)))
+        own = self._sight(scene)
+        seen = message is not None and (own.everything or message.author in own.people or (item is not None and sees(own, item)))
         if message is None or not seen:
             raise NotFound(f"There is no outgoing mail “{named}” that you may see.")
         return message, item

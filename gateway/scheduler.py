@@ -162,14 +162,18 @@ class Scheduler:
         """One item in one transaction. It can be done again from what is stored, so it commits lazily (law 9)."""
         with self._database.lazy() as connection:
             item = items.load(connection, (item_id,), lock=True).get(item_id)
-            if item is None or due_alarm(item, now) is None:
-                return 0
-            setup = self._setups.current(connection)
-            until = received_before(item)
-            behind = until is not None and due.is_behind(connection, item.connector, until)
-            decision = alarm(item, now, behind=behind, people=setup.user_of, tell=lambda closed: self._told(connection, item, setup, closed, now))
-            self._apply(connection, decision, setup, now)
-            return 1
+            return int(item is not None and self.ring(connection, item, now))
+
+    def ring(self, connection: Connection, item: WorkItem, now: datetime) -> bool:
+        """The item's alarm, if it is due at `now`, in the caller's transaction, which holds the item. Says whether anything was written."""
+        if due_alarm(item, now) is None:
+            return False
+        setup = self._setups.current(connection)
+        until = received_before(item)
+        behind = until is not None and due.is_behind(connection, item.connector, until)
+        decision = alarm(item, now, behind=behind, people=setup.user_of, tell=lambda closed: self._told(connection, item, setup, closed, now))
+        self._apply(connection, decision, setup, now)
+        return True
 
     def _told(self, connection: Connection, item: WorkItem, setup: Setup, closed: bool, now: datetime) -> Draft | None:
         """The mail to a customer who did not answer, if there may be one (decisions.md 9)."""

@@ -95,6 +95,7 @@ class Service:
         self._periodic("inbound-sweep", SWEEP_SECONDS, house.processor.sweep)
 
     def _scheduler(self) -> None:
+        self._stops.append(self.house.scheduler.give_up)
         self._periodic("scheduler", TICK_SECONDS, lambda: self.house.scheduler.tick(self.house.clock.now()))
 
     def _web(self) -> None:
@@ -125,7 +126,7 @@ def serve(house: House, roles: Sequence[str] = ROLES, *, ready: Callable[[], Non
     try:
         service.start()
         ready()
-        while not stopping.wait(3600):
+        while not stopping.wait(1.0):
             pass
     finally:
         service.stop()

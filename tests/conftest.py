@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import os
 import socket
 from collections.abc import Iterator
@@ -10,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, text
+from sqlalchemy.engine import URL
 
 from core.setup import (
     BlockedAddress,
@@ -76,23 +79,39 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
         yield made
         made.dispose()
         return
-    server = postgres_url()
-    if server is None:
+    template = _postgres_template()
+    if template is None:
         missing("PostgreSQL is not installed")
-    assert server is not None
-    name = f"guichet_test_{SystemClock().new_id()}"
-    admin = create_engine(server, isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        connection.execute(text(f'CREATE DATABASE "{name}"'))
-    made = Database(admin.url.set(database=name))
+    assert template is not None
+    made = Database(template.set(database=f"guichet_test_{SystemClock().new_id()}"))
+    _on_server(template, f'CREATE DATABASE "{made.url.database}" TEMPLATE "{template.database}" STRATEGY file_copy')
     try:
-        make_schema(made)
         yield made
     finally:
         made.dispose()
-        with admin.connect() as connection:
-            connection.execute(text(f'DROP DATABASE "{name}" WITH (FORCE)'))
-        admin.dispose()
+        _on_server(template, f'DROP DATABASE "{made.url.database}" WITH (FORCE)')
+
+
+@functools.cache
+def _postgres_template() -> URL | None:
+    """A database with all tables, made once per process; each test copies it."""
+    server = postgres_url()
+    if server is None:
+        return None
+    template = server.set(database=f"guichet_template_{SystemClock().new_id()}")
+    _on_server(server, f'CREATE DATABASE "{template.database}"')
+    atexit.register(_on_server, server, f'DROP DATABASE "{template.database}" WITH (FORCE)')
+    database = Database(template)
+    make_schema(database)
+    database.dispose()
+    return template
+
+
+def _on_server(url: URL, statement: str) -> None:
+    admin = create_engine(url.set(database="postgres"), isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(text(statement))
+    admin.dispose()
 
 
 @pytest.fixture

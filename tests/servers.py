@@ -32,7 +32,7 @@ def postgres_url() -> URL | None:
     binaries = postgres_binaries()
     if binaries is None:
         return None
-    cluster = Postgres(binaries)
+    cluster = Postgres(binaries, "-c fsync=off -c full_page_writes=off")  # nobody cuts its power
     atexit.register(cluster.stop)
     return cluster.url
 

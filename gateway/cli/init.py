@@ -67,7 +67,7 @@ def make_ready(settings: Settings) -> Database:
 def _first_administrator(database: Database, email: str | None, name: str, password: str) -> None:
     from core.refusal import Refused
     from gateway.clock import SystemClock, new_password
-    from gateway.store.passwords import PasswordTrouble, set_password
+    from gateway.store.passwords import PasswordTrouble, hashed, set_password
     from gateway.store.setups import Setups
 
     clock, setups = SystemClock(), Setups()
@@ -80,9 +80,10 @@ def _first_administrator(database: Database, email: str | None, name: str, passw
         raise Refused("The database is ready and has no administrator yet. Say who it is: guichet init --admin you@your.example")
     given = password or new_password()
     try:
+        password_hash = hashed(given)
         with database.durable() as connection:
             setups.save(connection, with_administrator(setup, email, name), "command line", clock.now())
-            set_password(connection, email, given, "command line", clock.now())
+            set_password(connection, email, password_hash, "command line", clock.now())
     except PasswordTrouble as trouble:
         raise Refused(str(trouble)) from None
     say(f"The database is ready; {email} is administrator.")

@@ -66,8 +66,9 @@ def add(
         setup = current_setup(house)
         if address_key(email) in setup.user_of:
             raise Refused(f"{email} is a user already.")
-        _save(house, replace(setup, users=(*_others(setup, email), user)), acting(house, by))
-        _set_password(house, email, acting(house, by), password_stdin)
+        password, password_hash = _password(password_stdin)
+        _save(house, replace(setup, users=(*_others(setup, email), user)), acting(house, by), password_of=(email, password_hash))
+    _say_password(email, "" if password_stdin else password)
 
 
 @command.command()
@@ -77,8 +78,18 @@ def add(
 @click.pass_context
 def passwd(ctx: click.Context, email: str, password_stdin: bool, by: str | None) -> None:
     """Give a user a new password."""
+    from core.refusal import Refused
+    from gateway.store.passwords import PasswordTrouble, set_password
+
     with opened(ctx) as house:
-        _set_password(house, email, acting(house, by), password_stdin)
+        password, password_hash = _password(password_stdin)
+        person = acting(house, by)
+        try:
+            with house.database.durable() as connection:
+                set_password(connection, email, password_hash, person, house.clock.now())
+        except PasswordTrouble as trouble:
+            raise Refused(str(trouble)) from None
+    _say_password(email, "" if password_stdin else password)
 
 
 @command.command()
@@ -104,27 +115,33 @@ def _others(setup: Setup, email: str) -> tuple[User, ...]:
     return tuple(user for user in setup.users if address_key(user.email) != address_key(email))
 
 
-def _save(house: House, setup: Setup, by: str) -> None:
-    """Save after the checks that a desk file goes through."""
+def _save(house: House, setup: Setup, by: str, *, password_of: tuple[str, str] | None = None) -> None:
+    """Save after the checks that a desk file goes through; with the hash of a user's password in the same transaction."""
     from core.refusal import Refused
     from gateway.deskfile import checks
+    from gateway.store.passwords import set_password
 
     active = replace(setup, users=tuple(user for user in setup.users if user.active))
     for path, said in checks.people(active):
         raise Refused(f"{path.rpartition('.')[2]}: {said}.")
     with house.database.durable() as connection:
         house.setups.save(connection, setup, by, house.clock.now())
+        if password_of is not None:
+            set_password(connection, *password_of, by, house.clock.now())
 
 
-def _set_password(house: House, email: str, by: str, from_stdin: bool) -> None:
+def _password(from_stdin: bool) -> tuple[str, str]:
+    """A new password, read or made, and its hash. Raises Refused if it is not taken."""
     from core.refusal import Refused
     from gateway.clock import new_password
-    from gateway.store.passwords import PasswordTrouble, set_password
+    from gateway.store.passwords import PasswordTrouble, hashed
 
     password = sys.stdin.readline().rstrip("\n") if from_stdin else new_password()
     try:
-        with house.database.durable() as connection:
-            set_password(connection, email, password, by, house.clock.now())
+        return password, hashed(password)
     except PasswordTrouble as trouble:
         raise Refused(str(trouble)) from None
-    say(f"{email} has a new password." if from_stdin else f"{email} has the password {password}")
+
+
+def _say_password(email: str, made: str) -> None:
+    say(f"{email} has the password {made}" if made else f"{email} has a new password.")

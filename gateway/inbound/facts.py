@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy import Connection, bindparam, exists, func, select
 
 from core.brakes import OVERALL_WINDOW, SENDER_WINDOW, Brakes, Lately
 from core.mail import FREE_MAIL_DOMAINS, Address, Envelope, Mail
@@ -25,7 +25,7 @@ from gateway.routing.match import REPLACING_LINKS, SPLIT_LINK, message_ids
 from gateway.routing.recipients import Recipient, recipients
 from gateway.store import brakes as counts
 from gateway.store import contacts, items, outbox_rows
-from gateway.store.schema import automatic_mail, contact, contact_address, intake_key
+from gateway.store.schema import automatic_mail, contact, contact_address, intake_key, suppressed_address
 
 FOLLOWED_LINKS = frozenset({*REPLACING_LINKS, SPLIT_LINK, "followed_by"})
 MOST_IDS = 60
@@ -48,12 +48,14 @@ _PEOPLE = (
     .where(contact_address.c.address_key.in_(bindparam("keys", expanding=True)))
 )
 _A = automatic_mail.c
-_NTH_NEWEST = (
-    select(_A.at).where(_A.seq <= select(func.max(_A.seq)).scalar_subquery() - bindparam("before")).order_by(_A.seq.desc()).limit(1)
-)
+_NTH_NEWEST = select(_A.at).where(_A.seq <= select(func.max(_A.seq)).scalar_subquery() - bindparam("before")).order_by(_A.seq.desc()).limit(1)
 _TO_SENDER = select(func.count()).select_from(
     select(_A.seq).where(_A.address_key == bindparam("its_key"), _A.at > bindparam("since")).limit(bindparam("most")).subquery()
 )
+_S = suppressed_address.c
+_SUPPRESSED = exists().where(_S.address_key == bindparam("its_key"), _S.until > bindparam("now", type_=_S.until.type))
+_LATELY = select(_NTH_NEWEST.scalar_subquery().label("nth"), _TO_SENDER.scalar_subquery().label("to_sender"), _SUPPRESSED.label("suppressed"))
+"""What the brakes ask, in one statement. The n-th newest automatic mail tells whether the hour is full without counting what may be many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,20 +77,25 @@ class FactReader:
         self._keys = keys
         self._brakes = brakes
 
-    def read(self, connection: Connection, inbound_id: str, mail: Mail, envelope: Envelope, setup: Setup, now: datetime) -> Read:
-        """Everything routing asks. Raises NotYet for a report about a mail that is just being sent."""
+    def read(
+        self, connection: Connection, inbound_id: str, mail: Mail, envelope: Envelope, setup: Setup, now: datetime, *, lock: bool = False
+    ) -> Read:
+        """Everything routing asks. Raises NotYet for a report about a mail that is just being sent.
+
+        `lock` keeps the items pointed to from changing until the transaction ends, so that two answers at one moment open one follow-up.
+        """
         found, strange = recipients(mail, envelope, setup)
         ours = tuple(self._verified(recipient) for recipient in found)
         received_at = envelope.received_at or now
         ids = [message_id for _, message_id in message_ids(mail)[:MOST_IDS]]
         signed = frozenset(message_id for message_id in ids if self._keys.verified_message_id(message_id))
         known = items.known_ids(connection, (*ids, mail.message_id))
-        by_ref = items.by_refs(connection, self._refs(mail, ours, setup))
+        by_ref = items.by_refs(connection, self._refs(mail, ours, setup), lock=lock)
         returned = self._returned(connection, mail, ours, by_ref)
         pointed = {one.item_id for message_id in ids for one in known.get(message_id, ())} | {item.id for item in by_ref.values()}
         if returned is not None and returned.item_id:
             pointed.add(returned.item_id)
-        targets = _targets(connection, pointed, {item.id: item for item in by_ref.values()})
+        targets = _targets(connection, pointed, {item.id: item for item in by_ref.values()}, lock=lock)
         people = _people(connection, mail)
         own_id = self._keys.verified_message_id(mail.message_id)
         own = outbox_rows.get(connection, own_id) if own_id else None
@@ -116,13 +123,17 @@ class FactReader:
     def for_opening(self, connection: Connection, read: MailFacts, resolution: Resolution, mail: Mail, now: datetime) -> MailFacts:
         """What is only asked when items will be opened: brakes, suppression, and the contacts of what is followed up. Numbers come from the caller."""
         followed = {verdict.old_id for verdict in resolution.verdicts if verdict.copies}
-        keys = [address.key for address in (*mail.from_[:1], *mail.cc[:MOST_PEOPLE])]
+        copied = [address.key for address in mail.cc[:MOST_PEOPLE] if address.key in read.known_people]
+        limits, key = self._brakes, read.sender_key
+        asked = {"before": max(limits.per_hour - 1, 0), "its_key": key, "since": now - SENDER_WINDOW, "most": limits.per_sender_day, "now": now}
+        found = connection.execute(_LATELY, asked).one()
+        full = limits.per_hour == 0 or (found.nth is not None and found.nth > now - OVERALL_WINDOW)
         return replace(
             read,
             contacts=items.contacts_of(connection, followed) if followed else {},
-            brakes=self._brakes,
-            lately=self._lately(connection, read.sender_key, now),
-            suppressed=counts.suppressed(connection, keys, now),
+            brakes=limits,
+            lately=Lately(sender=found.to_sender, over_hour=full),
+            suppressed=counts.suppressed(connection, copied, now) | ({key} if found.suppressed else frozenset()),
         )
 
     # ------------------------------------------------------------ pieces
@@ -202,16 +213,9 @@ class FactReader:
             returned=returned,
         )
 
-    def _lately(self, connection: Connection, sender: str, now: datetime) -> Lately:
-        """The n-th newest automatic mail tells whether the hour is full, without counting what may be many (decisions.md 9)."""
-        limits = self._brakes
-        newest = connection.execute(_NTH_NEWEST, {"before": max(limits.per_hour - 1, 0)}).scalar_one_or_none()
-        to_sender = connection.execute(_TO_SENDER, {"its_key": sender, "since": now - SENDER_WINDOW, "most": limits.per_sender_day}).scalar_one()
-        return Lately(sender=int(to_sender), over_hour=limits.per_hour == 0 or (newest is not None and newest > now - OVERALL_WINDOW))
 
-
-def _targets(connection: Connection, pointed: Iterable[str], loaded: Mapping[str, WorkItem]) -> dict[str, Target]:
-    """The items pointed to and those their links lead to, each with its people."""
+def _targets(connection: Connection, pointed: Iterable[str], loaded: Mapping[str, WorkItem], *, lock: bool) -> dict[str, Target]:
+    """The items pointed to and those their links lead to, each with its people and links as they are once it is locked."""
     found: dict[str, Target] = {}
     wanted = list(dict.fromkeys(pointed))
     for _ in range(MOST_ROUNDS):
@@ -219,7 +223,7 @@ def _targets(connection: Connection, pointed: Iterable[str], loaded: Mapping[str
         if not wanted:
             break
         there = {item_id: loaded[item_id] for item_id in wanted if item_id in loaded}
-        there.update(items.load(connection, [item_id for item_id in wanted if item_id not in there]))
+        there.update(items.load(connection, [item_id for item_id in wanted if item_id not in there], lock=lock))
         tied = items.participants_of(connection, there)
         links = items.links_of(connection, there)
         found.update({item_id: Target(item, tied[item_id], links[item_id]) for item_id, item in there.items()})

@@ -23,6 +23,7 @@ from core.evidence import Evidence
 from core.mail import Envelope, Mail
 from core.mail_facts import MailFacts
 from core.on_mail import OnMail, on_mail
+from core.on_time import due_alarm
 from core.setup import Setup
 from core.verdict import Action, InboundState, Resolution, Verdict
 from core.work_item import WorkItem
@@ -43,6 +44,8 @@ LEASE = timedelta(minutes=2)
 """Longer than any one mail takes, the child process with its time-out included."""
 RENEW_BELOW = timedelta(minutes=1)
 BATCH = 8
+SMALL = 256 * 1024
+"""Bytes of a raw mail up to which it is read together with the others of its batch."""
 TRIES = 4
 """How often one mail is decided again because something changed under it."""
 SOON = timedelta(seconds=2)
@@ -91,6 +94,7 @@ class Processor:
         holder: str,
         limits: Brakes | None = None,
         on_mail_queued: Callable[[], None] = lambda: None,
+        ring: Callable[[Connection, WorkItem, datetime], bool] = lambda connection, item, now: False,
     ) -> None:
         self._database = database
         self._setups = setups
@@ -101,6 +105,7 @@ class Processor:
         _LIVING.add(holder)
         self._reader = FactReader(keys, limits or Brakes())
         self._on_mail_queued = on_mail_queued
+        self._ring = ring
         self._recovered = False
         self._owed: dict[str, Claimed] = {}
         self._lock = threading.Lock()
@@ -117,7 +122,7 @@ class Processor:
         """Process one message and say its state; None if somebody else has it, or it is settled already."""
         with self._database.lazy() as connection:
             claimed = inbounds.claim_named(connection, self._clock.now(), self._holder, LEASE, (inbound_id,))
-        return self._safely(claimed[0]) if claimed else None
+        return self._safely(claimed[0], None) if claimed else None
 
     def sweep(self, most: int = 1_000) -> int:
         """Everything that lies about: leases that are over, what failed before, what nobody was told of. Returns how many were processed."""
@@ -158,12 +163,28 @@ class Processor:
 
     def _work(self, claimed: Sequence[Claimed]) -> int:
         until = self._clock.now() + LEASE
+        try:
+            raws = self._small(claimed)
+        except Exception as fault:  # the database went away between claim and work: the claims are given back
+            if not is_passing_fault(fault):
+                raise
+            for one in claimed:
+                self._give_back(one, fault)
+            return len(claimed)
         for one in claimed:
             now = self._clock.now()
             if until - now < RENEW_BELOW and not self._renewed(one, now):
                 continue
-            self._safely(one)
+            self._safely(one, raws.pop(one.id, None))
         return len(claimed)
+
+    def _small(self, claimed: Sequence[Claimed]) -> dict[str, bytes]:
+        """The raw mails of a batch in one look, as far as they are small; the others are read when their turn comes."""
+        small = [one.id for one in claimed if one.size <= SMALL]
+        if len(small) < 2:
+            return {}
+        with self._database.read() as connection:
+            return inbounds.raws(connection, small)
 
     def _renewed(self, claimed: Claimed, now: datetime) -> bool:
         with self._database.lazy() as connection:
@@ -171,9 +192,9 @@ class Processor:
 
     # ------------------------------------------------------------ the outer edge
 
-    def _safely(self, claimed: Claimed) -> InboundState | None:
+    def _safely(self, claimed: Claimed, raw: bytes | None) -> InboundState | None:
         try:
-            return self._process(claimed)
+            return self._process(claimed, raw)
         except (LostLease, NotYet) as passing:
             self._give_back(claimed, passing)
         except Exception as fault:  # the edge of the handler: one mail must never stop the others, and the fault is kept with the mail
@@ -220,9 +241,10 @@ class Processor:
 
     # ------------------------------------------------------------ one mail
 
-    def _process(self, claimed: Claimed) -> InboundState:
-        with self._database.read() as connection:
-            raw = inbounds.raw(connection, claimed.id)
+    def _process(self, claimed: Claimed, raw: bytes | None) -> InboundState:
+        if raw is None:
+            with self._database.read() as connection:
+                raw = inbounds.raw(connection, claimed.id)
         mail = self._read_mail(raw)
         del raw
         for left in range(TRIES, 0, -1):
@@ -247,12 +269,20 @@ class Processor:
     def _decide(self, connection: Connection, claimed: Claimed, mail: Mail, now: datetime, *, writes: bool = True) -> Decided:
         """Facts → routing → core. Without `writes` nothing is taken: references read as numbers that do not exist."""
         setup = self._setups.current(connection)
-        read = self._reader.read(connection, claimed.id, mail, claimed.envelope, setup, now)
+        read = self._reader.read(connection, claimed.id, mail, claimed.envelope, setup, now, lock=writes)
+        if writes and self._ring_late(connection, read, claimed, now):
+            read = self._reader.read(connection, claimed.id, mail, claimed.envelope, setup, now, lock=writes)
         resolution = resolve(mail, claimed.envelope, read.facts)
         mail_facts = self._replayed(connection, claimed, read.mail_facts) if claimed.replayed else read.mail_facts
         if resolution.new_items:
             mail_facts = self._for_opening(connection, mail_facts, resolution, mail, now, writes=writes)
         return Decided(setup, replace(read, mail_facts=mail_facts), resolution, on_mail(resolution, mail, mail_facts, setup, now))
+
+    def _ring_late(self, connection: Connection, read: Read, claimed: Claimed, now: datetime) -> bool:
+        """Alarms that were due when the mail came go first, however late the clock is: receipt time counts (decisions.md 1, E-13)."""
+        came = claimed.envelope.received_at or now
+        late = [item for item in read.mail_facts.items.values() if due_alarm(item, came) is not None]
+        return any([self._ring(connection, item, now) for item in late])
 
     def _replayed(self, connection: Connection, claimed: Claimed, mail_facts: MailFacts) -> MailFacts:
         """Items that stand still because of the mail go on, and what it opened before keeps its ids."""

@@ -14,9 +14,9 @@ INBOUND_STATES = ("new", "working", "done", "unhandled", "held", "quarantined", 
 UNPROCESSED = ("new", "working")
 WAITING_TO_LEAVE = (OutboxState.QUEUED, OutboxState.SENDING, OutboxState.PENDING_RETRY)
 
-_INBOUND = select(inbound.c.state, func.count()).group_by(inbound.c.state)
+_INBOUND = select(inbound.c.state, func.count().label("number")).group_by(inbound.c.state)
 _OLDEST_INBOUND = select(func.min(inbound.c.received_at)).where(inbound.c.state.in_(UNPROCESSED))
-_OUTBOX = select(outbox.c.state, func.count()).group_by(outbox.c.state)
+_OUTBOX = select(outbox.c.state, func.count().label("number")).group_by(outbox.c.state)
 _OLDEST_DUE = select(func.min(outbox.c.due_at)).where(outbox.c.state.in_([str(state) for state in WAITING_TO_LEAVE]), outbox.c.due_at <= bindparam("now"))
 _ITEMS = select(item.c.kind, item.c.status, func.count()).group_by(item.c.kind, item.c.status)
 
@@ -34,8 +34,8 @@ class Figures:
 
 def figures(connection: Connection, now: datetime) -> Figures:
     """All figures of one moment; every state is there, with 0 if nothing is in it."""
-    inbounds = dict(connection.execute(_INBOUND).tuples().all())
-    messages = dict(connection.execute(_OUTBOX).tuples().all())
+    inbounds = {row.state: row.number for row in connection.execute(_INBOUND)}
+    messages = {row.state: row.number for row in connection.execute(_OUTBOX)}
     return Figures(
         inbound={state: inbounds.get(state, 0) for state in INBOUND_STATES},
         oldest_unprocessed=_age(connection.execute(_OLDEST_INBOUND).scalar(), now),

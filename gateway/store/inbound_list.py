@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, exist
 from core.mail import Address, Attachment, Mail
 from core.refusal import NotFound, Refused
 from core.verdict import InboundState, most_urgent
-from gateway.store.inbounds import REPLAYED, envelope_of, record
+from gateway.store.inbound_claims import REPLAYED, envelope_of, record
 from gateway.store.schema import inbound, inbound_body, inbound_verdict, intake_key, item, state_change
 
 MOST = 500

@@ -1,7 +1,6 @@
-"""Inbound messages on their way: claimed, given back, failed, settled with their verdicts; lists and what people do with them is `inbound_list.py`.
+"""What became of inbound messages: settled with their verdicts, text and trace, and remembered as taken in; claims are `inbound_claims.py`.
 
-Claims and settlements are compare-and-set on holder and attempt. Only settlements and what people do are written to the history:
-a claim says nothing about a mail, and its count stands in the row.
+Lists, details and what people decide are `inbound_list.py`.
 """
 
 from __future__ import annotations
@@ -11,70 +10,26 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, or_, select, update
+from sqlalchemy import Connection, bindparam, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from core.mail import Address, Attachment, Envelope, Mail
+from core.mail import Address, Attachment, Mail
 from core.verdict import InboundState, TraceStep, Verdict, most_urgent
-from gateway.store.schema import inbound, inbound_body, inbound_verdict, intake_key, raw_mail, state_change
+from gateway.store.inbound_claims import MINE, Claimed, mine, record
+from gateway.store.schema import inbound, inbound_body, inbound_verdict, intake_key, raw_mail
 
-MOST_ATTEMPTS = 3
-RETRY_AFTER = timedelta(seconds=10)
-"""Before a mail that failed is tried again: this, times the attempts so far."""
 KEY_WINDOW = timedelta(days=7)
 """How long content alone tells a duplicate (decisions.md 8)."""
-REPLAYED = "replayed"
-"""The reason of a message that is new once more."""
 MOST_ADDRESSES = 1_000
 _ATTACHMENT = tuple(one.name for one in fields(Attachment))
 SHORT, LONG = 998, 1_000
 """Bounds of the id and address columns."""
 
-_C = inbound.c
-_CLAIMED = (
-    _C.id, _C.attempts, _C.door, _C.connector, _C.peer, _C.received_at, _C.envelope_from, _C.envelope_to, _C.archive, _C.reason,
-)  # fmt: skip
-_TAKE = {
-    "state": InboundState.WORKING.value,
-    "attempts": _C.attempts + 1,
-    "lease_until": bindparam("until"),
-    "lease_by": bindparam("holder"),
-}
-_READY = or_(_C.lease_until.is_(None), _C.lease_until <= bindparam("now"))
-_FRESH = select(_C.id).where(_C.state == "new", _C.lease_until.is_(None)).order_by(_C.lease_until).limit(bindparam("most")).with_for_update(skip_locked=True)
-_AGAIN = select(_C.id).where(_C.state == "new", _C.lease_until <= bindparam("now")).order_by(_C.lease_until).limit(1).with_for_update(skip_locked=True)
-_NAMED = select(_C.id).where(_C.state == "new", _C.id.in_(bindparam("ids", expanding=True)), _READY).with_for_update(skip_locked=True)
-
-
-def _claiming(picked: Select[tuple[str]]) -> Any:
-    """The picked rows come from a CTE: PostgreSQL may run a plain subquery with LIMIT more than once."""
-    chosen = picked.cte("picked")
-    return update(inbound).where(_C.id.in_(select(chosen.c.id)), _C.state == "new").values(_TAKE).returning(*_CLAIMED)
-
-
-_CLAIM_FRESH, _CLAIM_AGAIN, _CLAIM_NAMED = (_claiming(picked) for picked in (_FRESH, _AGAIN, _NAMED))
-_MINE = (_C.id == bindparam("its_id"), _C.state == "working", _C.lease_by == bindparam("its_holder"), _C.attempts == bindparam("its_attempts"))
-_RENEW = update(inbound).where(*_MINE).values(lease_until=bindparam("until"))
-_RELEASE = update(inbound).where(*_MINE).values(state="new", attempts=_C.attempts - bindparam("less"), lease_until=bindparam("until"), lease_by=None)
-_QUARANTINE = (
-    update(inbound).where(*_MINE).values(state="quarantined", reason=bindparam("because"), settled_at=bindparam("now"), lease_until=None, lease_by=None)
-)
-_EXPIRED = update(inbound).where(_C.state == "working", _C.lease_until < bindparam("now"))
-_EXPIRED_AGAIN = (
-    _EXPIRED.where(_C.attempts < MOST_ATTEMPTS).values(state="new", lease_until=bindparam("now"), lease_by=None)
-)
-_EXPIRED_FOR_GOOD = (
-    _EXPIRED.where(_C.attempts >= MOST_ATTEMPTS)
-    .values(state="quarantined", reason=bindparam("because"), settled_at=bindparam("now"), lease_until=None, lease_by=None)
-    .returning(_C.id)
-)
-_HOLDERS = select(_C.lease_by).where(_C.state == "working", _C.lease_by.is_not(None)).distinct()
-_OF_HOLDER = update(inbound).where(_C.state == "working", _C.lease_by == bindparam("its_holder")).values(lease_until=bindparam("past"))
 _SETTLED_COLUMNS = ("state", "reason", "message_id", "from_address", "from_name", "subject", "sent_at", "classification", "settled_at", "trace")
 _SETTLE = (
     update(inbound)
-    .where(*_MINE)
-    .values({name: bindparam(f"new_{name}", type_=_C[name].type) for name in _SETTLED_COLUMNS})
+    .where(*MINE)
+    .values({name: bindparam(f"new_{name}", type_=inbound.c[name].type) for name in _SETTLED_COLUMNS})
     .values(lease_until=None, lease_by=None)
 )
 _NO_VERDICT = {
@@ -99,9 +54,8 @@ _KEY = _KEY.on_conflict_do_update(
     set_={"inbound_id": _KEY.excluded.inbound_id, "at": _KEY.excluded.at},
     where=or_(intake_key.c.inbound_id == _KEY.excluded.inbound_id, (intake_key.c.message_id == "") & (intake_key.c.at < bindparam("before", type_=intake_key.c.at.type))),
 ).execution_options(preserve_rowcount=True)  # else an INSERT's row count is not kept on PostgreSQL
-_CHANGE = state_change.insert()
 _STANDING = select(inbound_verdict.c.n, inbound_verdict.c.state).where(inbound_verdict.c.inbound_id == bindparam("its_id"))
-_RAW = select(raw_mail.c.bytes).where(raw_mail.c.id == bindparam("its_id"))
+_RAWS = select(raw_mail).where(raw_mail.c.id.in_(bindparam("ids", expanding=True)))
 
 
 class LostLease(Exception):
@@ -110,17 +64,6 @@ class LostLease(Exception):
 
 class TakenMeanwhile(Exception):
     """The same mail was taken in for the same recipient by another worker a moment ago: decide again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Claimed:
-    """A message in our hands until the lease ends. `attempts` counts this one."""
-
-    id: str
-    attempts: int
-    envelope: Envelope
-    holder: str
-    replayed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,85 +94,6 @@ class Settlement:
         return next((verdict.because for verdict in self.verdicts if verdict.state is self.state), "")
 
 
-# ---------------------------------------------------------------- claims
-
-
-def claim(connection: Connection, now: datetime, holder: str, lease: timedelta, most: int = 8) -> list[Claimed]:
-    """The next messages that nobody has looked at yet, oldest first."""
-    return _ours(connection, _CLAIM_FRESH, now, holder, lease, most=most)
-
-
-def claim_again(connection: Connection, now: datetime, holder: str, lease: timedelta) -> list[Claimed]:
-    """The next message that failed before, if its time has come: alone, so that it cannot take others with it."""
-    return _ours(connection, _CLAIM_AGAIN, now, holder, lease)
-
-
-def claim_named(connection: Connection, now: datetime, holder: str, lease: timedelta, ids: Collection[str]) -> list[Claimed]:
-    """Those of the named messages that are to be worked on, oldest first."""
-    return _ours(connection, _CLAIM_NAMED, now, holder, lease, ids=list(ids)) if ids else []
-
-
-def _ours(connection: Connection, statement: Any, now: datetime, holder: str, lease: timedelta, **more: Any) -> list[Claimed]:
-    rows = connection.execute(statement, {"now": now, "until": now + lease, "holder": holder, **more})
-    return sorted((_claimed(row, holder) for row in rows), key=_came)
-
-
-def _came(claimed: Claimed) -> tuple[datetime, str]:
-    at = claimed.envelope.received_at
-    assert at is not None
-    return at, claimed.id
-
-
-def _claimed(row: Any, holder: str) -> Claimed:
-    return Claimed(row.id, row.attempts, envelope_of(row), holder, row.reason == REPLAYED)
-
-
-def envelope_of(row: Any) -> Envelope:
-    """The envelope of a row with the columns of a claim."""
-    return Envelope(row.door, row.envelope_from, tuple(row.envelope_to), row.received_at, bool(row.archive), row.connector, row.peer)
-
-
-def renew(connection: Connection, claimed: Claimed, until: datetime) -> bool:
-    """A longer lease; False if it is no longer ours."""
-    return connection.execute(_RENEW, {**_mine(claimed), "until": until}).rowcount == 1
-
-
-def release(connection: Connection, claimed: Claimed, now: datetime, *, delay: timedelta = timedelta(0), attempt: bool = False) -> None:
-    """Give a message back. A passing fault is no attempt (architecture section 4)."""
-    connection.execute(_RELEASE, {**_mine(claimed), "less": 0 if attempt else 1, "until": now + delay if delay or attempt else None})
-
-
-def fail(connection: Connection, claimed: Claimed, reason: str, now: datetime) -> bool:
-    """Our own fault: tried again a little later, after three attempts quarantined with the reason. True: it is quarantined."""
-    if claimed.attempts < MOST_ATTEMPTS:
-        release(connection, claimed, now, delay=RETRY_AFTER * claimed.attempts, attempt=True)
-        return False
-    done = connection.execute(_QUARANTINE, {**_mine(claimed), "because": reason[:2000], "now": now}).rowcount == 1
-    if done:
-        record(connection, claimed.id, now, InboundState.WORKING, InboundState.QUARANTINED, reason=reason)
-    return done
-
-
-def sweep(connection: Connection, now: datetime, reason: str) -> tuple[str, ...]:
-    """Messages whose worker is gone: tried again, or quarantined after three attempts. Returns the ids of the quarantined ones."""
-    connection.execute(_EXPIRED_AGAIN, {"now": now})
-    lost = tuple(connection.execute(_EXPIRED_FOR_GOOD, {"now": now, "because": reason}).scalars())
-    for inbound_id in lost:
-        record(connection, inbound_id, now, InboundState.WORKING, InboundState.QUARANTINED, reason=reason)
-    return lost
-
-
-def holders(connection: Connection) -> tuple[str, ...]:
-    """Who holds leases now."""
-    return tuple(connection.execute(_HOLDERS).scalars())
-
-
-def expire(connection: Connection, dead: Iterable[str], past: datetime) -> None:
-    """The leases of holders that are known to be gone are over."""
-    for holder in dead:
-        connection.execute(_OF_HOLDER, {"its_holder": holder, "past": past})
-
-
 def standing(connection: Connection, inbound_id: str) -> Standing:
     """What an earlier run left."""
     rows = connection.execute(_STANDING, {"its_id": inbound_id}).all()
@@ -238,10 +102,15 @@ def standing(connection: Connection, inbound_id: str) -> Standing:
 
 def raw(connection: Connection, inbound_id: str) -> bytes:
     """The raw mail. Raises LookupError if it is not there."""
-    found = connection.execute(_RAW, {"its_id": inbound_id}).scalar_one_or_none()
+    found = raws(connection, (inbound_id,)).get(inbound_id)
     if found is None:
         raise LookupError(f"The raw mail of {inbound_id} is not stored.")
-    return bytes(found)
+    return found
+
+
+def raws(connection: Connection, ids: Collection[str]) -> dict[str, bytes]:
+    """The raw mails of these messages, those that are there."""
+    return {row.id: bytes(row.bytes) for row in connection.execute(_RAWS, {"ids": list(ids)})} if ids else {}
 
 
 # ---------------------------------------------------------------- settlement
@@ -257,7 +126,7 @@ def settle(connection: Connection, claimed: Claimed, settled: Settlement, now: d
     done = connection.execute(
         _SETTLE,
         {
-            **_mine(claimed),
+            **mine(claimed),
             "new_state": state.value,
             "new_reason": settled.reason[:2000],
             "new_message_id": mail.message_id[:SHORT],
@@ -319,19 +188,10 @@ def write_verdicts(connection: Connection, inbound_id: str, verdicts: Sequence[V
 
 def write_pointers(connection: Connection, inbound_id: str, item_ids: Iterable[str], because: str) -> None:
     """The items whose clocks stand still because of a quarantined message, as verdicts that are yet to be made."""
-    rows = [{**_NO_VERDICT, "inbound_id": inbound_id, "n": n, "item_id": item_id, "because": because} for n, item_id in enumerate(item_ids)]
+    first = standing(connection, inbound_id).next
+    rows = [{**_NO_VERDICT, "inbound_id": inbound_id, "n": n, "item_id": item_id, "because": because} for n, item_id in enumerate(item_ids, first)]
     if rows:
         connection.execute(_VERDICTS, rows)
-
-
-def record(connection: Connection, inbound_id: str, now: datetime, was: InboundState, became: InboundState, *, by: str = "", reason: str = "") -> None:
-    """One line of the history of a message."""
-    row = {"what": "inbound", "row_id": inbound_id, "at": now, "was": was.value, "became": became.value, "by": by, "reason": reason[:2000]}
-    connection.execute(_CHANGE, row)
-
-
-def _mine(claimed: Claimed) -> dict[str, Any]:
-    return {"its_id": claimed.id, "its_holder": claimed.holder, "its_attempts": claimed.attempts}
 
 
 def _body_row(inbound_id: str, mail: Mail) -> Mapping[str, Any]:

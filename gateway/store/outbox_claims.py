@@ -12,12 +12,15 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, bindparam, func, not_, or_, select, update
 
-from core.outbox import Draft, OutboxMessage, OutboxState, Sealed
+from core.outbox import Draft, OutboxEvent, OutboxMessage, OutboxState, Sealed
 from core.settling import Settlement
 from gateway.store.outbox_rows import INSERT_CHANGE, UPDATE_RECIPIENT, change_row, messages, sealed_values
 from gateway.store.schema import outbox, outbox_attempt, raw_mail
 
 CLAIMABLE = (OutboxState.QUEUED, OutboxState.PENDING_RETRY)
+
+SHORT = {OutboxEvent.CONNECTOR_TROUBLE: "trouble", OutboxEvent.LEASE_OVER_MARKED: "unknown_outcome"}
+"""Events whose names are longer than the column of an attempt's outcome."""
 
 
 class LostClaim(Exception):
@@ -137,7 +140,7 @@ def settle(connection: Connection, settled: Settlement, now: datetime) -> None:
             {"its_id": settled.outbox_id, "its_key": key, "new_outcome": str(outcome), "new_words": words} for key, (outcome, words) in settled.recipients.items()
         ]
         connection.execute(UPDATE_RECIPIENT, rows)
-    ending = {"its_id": settled.outbox_id, "its_n": settled.attempt, "ended_at": now, "outcome": str(settled.event)[:16], "words": settled.words}
+    ending = {"its_id": settled.outbox_id, "its_n": settled.attempt, "ended_at": now, "outcome": SHORT.get(settled.event, str(settled.event)), "words": settled.words}
     connection.execute(_ATTEMPT_END, ending)
     connection.execute(INSERT_CHANGE, change_row(settled.outbox_id, now, OutboxState.SENDING, settled.state, "", settled.because))
 

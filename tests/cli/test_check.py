@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import Guichet
-from tests.conftest import free_port
+from tests.conftest import free_port, missing
+from tests.servers import amqp_url, redis_url
 
 
 @pytest.fixture
@@ -156,3 +157,14 @@ def test_an_empty_desk_is_a_warning(guichet: Guichet, bare: Path, monkeypatch: p
     guichet("init", "--admin", "you@your.example")
     assert guichet("check").code == 1
     assert "guichet config apply" in dict(_found(guichet, "warning"))["desk"]
+
+
+@pytest.mark.parametrize("server", [redis_url, amqp_url], ids=["redis", "rabbitmq"])
+@pytest.mark.timeout(180)
+def test_a_broker_that_answers_is_fine(guichet: Guichet, calm: Path, monkeypatch: pytest.MonkeyPatch, server: Callable[[], str | None]) -> None:
+    """A real one of each kind."""
+    url = server()
+    if url is None:
+        missing(f"{server.__name__.partition('_')[0]} is not installed")
+    monkeypatch.setenv("GUICHET_BROKER__URL", str(url))
+    assert any(check == "broker" and "answers" in sentence for check, sentence in _found(guichet, "fine"))

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+from sqlalchemy import create_engine, text
+
+from gateway.bootstrap import open_house
+from gateway.clock import SystemClock
+from gateway.demo import SAMPLES
 from gateway.settings_source import load_settings
 from gateway.store.engine import Database
 from gateway.store.version import HEAD
-from tests.cli.conftest import Guichet
+from tests.cli.conftest import Guichet, mail
+from tests.conftest import missing
+from tests.servers import postgres_url
+
+DEMO_DESK = SAMPLES / "desk.toml"
 
 
 def _set_revision(installation: Path, revision: str) -> None:
@@ -56,3 +67,42 @@ def test_backup_and_restore(guichet: Guichet, installation: Path, ticket: str) -
     assert guichet("db", "restore", copy, "--yes").code == 0
     assert guichet("item", "show", ticket, "--json").json["status"] == "to_do"
     assert guichet("db", "restore", installation / "desk.toml", "--yes").code == 2
+
+
+@pytest.fixture
+def on_postgres(bare: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Settings, by the environment alone, that name a new database on PostgreSQL."""
+    server = postgres_url()
+    if server is None:
+        missing("PostgreSQL is not installed")
+    assert server is not None
+    name = f"guichet_test_{SystemClock().new_id()}"
+    admin = create_engine(server, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(text(f'CREATE DATABASE "{name}"'))
+    monkeypatch.setenv("GUICHET_DATABASE__URL", server.set(database=name).render_as_string(hide_password=False))
+    (bare / "guichet.toml").write_text("", "utf-8")
+    yield
+    with admin.connect() as connection:
+        connection.execute(text(f'DROP DATABASE "{name}" WITH (FORCE)'))
+    admin.dispose()
+
+
+@pytest.mark.usefixtures("on_postgres")
+def test_the_same_commands_on_postgresql(guichet: Guichet, bare: Path) -> None:
+    """From nothing to a mail that is stored and listed, by settings alone."""
+    assert guichet("item", "list").code == 78
+    assert guichet("init", "--admin", "root@demo.example").code == 0
+    assert guichet("db", "current").code == 0
+    applied = guichet("config", "apply", DEMO_DESK, "--json")
+    assert applied.code == 0, applied.err
+    assert guichet("config", "apply", DEMO_DESK, "--json").json == []
+    assert guichet("receive", "--to", "support@demo.example", "--from", "alice@acme.example", stdin=mail("On PostgreSQL")).code == 0
+    (message,) = guichet("inbound", "list", "--json").json
+    assert message["state"] == "new"
+    house = open_house(load_settings(bare / "guichet.toml"))
+    house.processor.sweep()
+    house.close()
+    assert [item["title"] for item in guichet("item", "list", "--json").json] == ["On PostgreSQL"]
+    found = {finding["check"]: finding["level"] for finding in guichet("check", "--json").json}
+    assert (found["database"], found["migrations"]) == ("fine", "fine")

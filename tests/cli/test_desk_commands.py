@@ -103,6 +103,13 @@ def test_what_is_refused(guichet: Guichet, installation: Path, arguments: tuple[
     assert why in said.err
 
 
+def test_a_user_with_a_password_that_is_too_short_is_not_added(guichet: Guichet, installation: Path) -> None:
+    """Nothing is half done."""
+    said = guichet("user", "add", "eve@demo.example", "--password-stdin", stdin=b"short\n")
+    assert said.code == 2
+    assert "eve@demo.example" not in guichet("user", "list", "--json").out
+
+
 def test_init_makes_an_installation_and_leaves_one_alone(guichet: Guichet, bare: Path) -> None:
     """Database, key file (0600), first administrator; the second time nothing changes."""
     file = bare / "guichet.toml"

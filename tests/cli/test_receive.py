@@ -64,7 +64,6 @@ def test_a_mail_that_is_too_big_is_65(guichet: Guichet, installation: Path) -> N
     [
         "no settings file",
         "wrong settings",
-        "no key",
         "no database",
         "database away",
         "old revision",
@@ -80,8 +79,6 @@ def test_whatever_is_wrong_with_us_is_75_in_one_line(guichet: Guichet, installat
         file.unlink()
     elif broken == "wrong settings":
         file.write_text("prot = 1", "utf-8")
-    elif broken == "no key":
-        (installation / "secret.key").unlink()
     elif broken == "no database":
         (installation / "guichet.db").unlink()
     elif broken == "database away":
@@ -100,6 +97,13 @@ def test_whatever_is_wrong_with_us_is_75_in_one_line(guichet: Guichet, installat
     assert said.err.startswith("4.3.0 ")
     assert len(said.err.splitlines()) == 1
     assert "geheim" not in said.err
+
+
+def test_storing_needs_no_key(guichet: Guichet, installation: Path) -> None:
+    """A mail is taken in even while the key file is away; processing it waits."""
+    (installation / "secret.key").unlink()
+    assert guichet("receive", "--to", "support@demo.example", stdin=mail()).code == 0
+    assert len(_stored(installation)) == 1
 
 
 def test_a_broken_interpreter_path_is_75_too(installation: Path, tmp_path: Path) -> None:

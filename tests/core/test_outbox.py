@@ -18,6 +18,7 @@ from core.outbox_acts import TOO_LATE, Edit, acted
 from core.settling import BECAUSE, EVENT_OF, TO_TRY, URGENCY, Rules, event_of, settle, still_to_try
 from core.setup import UnknownPolicy
 from core.transitions import IllegalTransition
+from gateway.store.outbox_claims import SHORT
 from tests.outbound.drafts import NOW, delivery, make_message
 
 S, E, O = OutboxState, OutboxEvent, Outcome  # noqa: E741
@@ -147,6 +148,7 @@ def test_the_tables_are_complete() -> None:
     """Every outcome has its urgency and its events; every event of an attempt has its words; every reply that can come has a meaning."""
     assert set(URGENCY) == set(EVENT_OF) == set(O)
     assert set(BECAUSE) == ATTEMPT - {E.CLAIM}
+    assert all(len(SHORT.get(event, str(event))) <= 16 for event in BECAUSE)
     assert set(MEANING) == set(Stage)
     spoken = set(Stage) - {Stage.SETTINGS, Stage.CONNECT, Stage.TLS, Stage.LIMITS}
     assert all(set(MEANING[stage]) == set(Reply) for stage in spoken)

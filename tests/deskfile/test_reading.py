@@ -12,7 +12,7 @@ import pytest
 from core.setup import MailTemplate, RouteKind, Setup
 from gateway.deskfile import DeskTrouble, read_desk, write_desk
 
-DEMO = Path("templates/demo/desk.toml")
+DEMO = Path(__file__).resolve().parents[2] / "templates" / "demo" / "desk.toml"
 
 
 def _without_ids(setup: Setup) -> Setup:

@@ -6,6 +6,7 @@ import pytest
 
 from gateway.bootstrap import House
 from gateway.clock import FakeClock
+from gateway.inbound.port import Arrival, Stored
 from tests.flow.told import ANN, CARL, DESK, Told, letter, text_of
 from tests.sink import Sink
 
@@ -131,3 +132,18 @@ def test_a_case_waits_in_pause_for_a_person(told: Told) -> None:
     )
     after = told.item(item["ref"])
     assert (after["status"], after["wait_type"], after["new_information"]) == ("wait", "pause", True)
+
+
+def test_a_late_clock_does_not_change_what_a_mail_does(told: Told) -> None:
+    """E-13, decisions.md 1: receipt time counts; a mail after the window finds the item closed, one before its end reopens it, whoever runs late."""
+    for n, (days, statuses) in enumerate([(5.5, ["closed", "to_do"]), (4.5, ["to_do"])]):
+        told.comes_in(letter(f"Matter {n}", "Help.", message_id=f"m{n}@acme.example"))
+        (ref,) = [item["ref"] for item in told.items() if item["title"] == f"Matter {n}"]
+        told.house.desk.do(ref, "resolve", ANN, method="no_customer_response", note="Done.")
+        told.clock.advance(days=days)
+        received = told.clock.now()
+        reply = letter(f"Re: Matter {n}", "Still.", message_id=f"r{n}@acme.example", In_Reply_To=f"<m{n}@acme.example>")
+        assert isinstance(told.house.intake.accept(Arrival(reply, "smtp", received, CARL, (DESK,))), Stored)
+        told.clock.advance(days=1)  # nobody worked or looked at the clock meanwhile
+        told.house.processor.sweep()
+        assert sorted(item["status"] for item in told.items() if item["title"].endswith(f"Matter {n}")) == statuses

@@ -548,3 +548,25 @@ def test_explaining_without_envelope(way: WayIn) -> None:
     assert [one["recipient"] for one in way.processor().explain(a_raw(to=f"{SUPPORT}, x@y.example"))["verdicts"]] == [SUPPORT]
     assert way.processor().explain(a_raw(to="x@y.example"))["verdicts"][0]["action"] == "unhandled"
     assert way.count(inbound) == way.count(item) == way.count(timeline) == 0
+
+
+def test_two_answers_at_one_moment_open_one_follow_up(way: WayIn) -> None:
+    """decisions.md 4: answers to a closed item that are processed at the same time make one follow-up; the second joins it."""
+    way.take(a_raw(message_id="a@acme.example"))
+    way.save(replace(way.item("101001-T"), status=Status.CLOSED))
+    ids = [way.arrive(a_raw(message_id=f"l{n}@x", text=f"late {n}", headers=["In-Reply-To: <a@acme.example>"])) for n in range(4)]
+    together = threading.Barrier(4)
+
+    def work(n: int) -> None:
+        together.wait(30)
+        way.processor(f"w{n}").process_one(ids[n])
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    way.later(seconds=30)
+    way.processor().sweep()
+    assert len(way.items()) == 2
+    assert sorted(way.shown(one)["verdicts"][0]["action"] for one in ids) == ["follow_up", "join", "join", "join"]

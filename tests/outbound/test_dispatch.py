@@ -312,6 +312,8 @@ def test_a_server_that_is_away_is_left_alone_for_a_moment(house: House) -> None:
     way = Way(Meaning.PASSING, Outcome.ACCEPTED)
     dispatcher = house.dispatcher(way)
     assert dispatcher.run_due() == 1
+    with house.database.read() as connection:
+        assert [(row.outcome, row.words) for row in connection.execute(select(outbox_attempt))] == [("trouble", "535 no")]
     house.clock.advance(seconds=5)
     assert dispatcher.run_due() == 2
     assert house.state("d0") == "pending_retry"

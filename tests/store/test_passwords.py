@@ -11,7 +11,7 @@ from core.setup import Setup
 from gateway.clock import FakeClock
 from gateway.store import schema
 from gateway.store.engine import Database
-from gateway.store.passwords import PasswordTrouble, check_password, set_password
+from gateway.store.passwords import PasswordTrouble, check_password, hashed, set_password
 from gateway.store.setups import Setups
 
 GOOD = "correct horse"
@@ -22,7 +22,7 @@ def desk(database: Database, example_setup: Setup, clock: FakeClock) -> Database
     """The example desk; ann has a password."""
     with database.durable() as connection:
         Setups(clock).save(connection, example_setup, "test", clock.now())
-        set_password(connection, "Ann@demo.example", GOOD, "root@demo.example", clock.now())
+        set_password(connection, "Ann@demo.example", hashed(GOOD), "root@demo.example", clock.now())
     return database
 
 
@@ -58,7 +58,7 @@ def test_a_user_who_left_cannot_log_in(desk: Database, example_setup: Setup, clo
 def test_what_is_refused(desk: Database, clock: FakeClock, email: str, password: str, why: str) -> None:
     """Too short, or for nobody: a sentence."""
     with desk.durable() as connection, pytest.raises(PasswordTrouble, match=why):
-        set_password(connection, email, password, "root", clock.now())
+        set_password(connection, email, hashed(password), "root", clock.now())
 
 
 def test_the_history_says_that_and_never_what(desk: Database) -> None:

@@ -1,0 +1,50 @@
+"""The rule of sight as SQL: the same as `core.permissions.sees`, for lists, counts and searches (decisions.md 21)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import ColumnElement, Connection, exists, false, or_, select, true
+
+from core.permissions import Sight
+from core.setup import Setup
+from gateway.store.schema import inbound, inbound_verdict, item, outbox
+
+
+def visible(sight: Sight) -> ColumnElement[bool]:
+    """The rule of sight as a condition on `item`: the same as `core.permissions.sees` (decisions.md 21)."""
+    if sight.everything:
+        return true()
+    if not sight.queues and not sight.people:
+        return false()
+    queues, people = sorted(sight.queues - {""}), sorted(sight.people - {""})
+    return or_(item.c.home_queue.in_(queues), item.c.queue.in_(queues), item.c.assignee.in_(people), item.c.owner.in_(people))
+
+
+def visible_outbox(sight: Sight) -> ColumnElement[bool]:
+    """Which mails of the outbox are seen: one's own and one's team's, and those about items within sight (A-OB-09…12, E-33)."""
+    if sight.everything:
+        return true()
+    about = exists().where(item.c.id == outbox.c.item_id, visible(sight))
+    return or_(outbox.c.author.in_(sorted(sight.people)), about)
+
+
+def outbox_ids(connection: Connection, sight: Sight, *, states: Sequence[str] = (), item_id: str = "", limit: int = 500) -> list[str]:
+    """Ids of the mails of the outbox within sight, those due last first."""
+    wanted = [visible_outbox(sight)]
+    if states:
+        wanted.append(outbox.c.state.in_(list(states)))
+    if item_id:
+        wanted.append(outbox.c.item_id == item_id)
+    return list(connection.execute(select(outbox.c.id).where(*wanted).order_by(outbox.c.due_at.desc(), outbox.c.seq.desc()).limit(limit)).scalars())
+
+
+def visible_inbound(sight: Sight, setup: Setup) -> ColumnElement[bool]:
+    """Which inbound messages are seen: those tied to items within sight, and those of connectors with a route to a queue within sight (B-UH-03)."""
+    if sight.everything:
+        return true()
+    queues = {process.name: process.queue for process in setup.processes}
+    connectors = sorted({route.connector for route in setup.routes if queues.get(route.process) in sight.queues})
+    tied = exists().where(inbound_verdict.c.inbound_id == inbound.c.id, inbound_verdict.c.item_id == item.c.id, visible(sight))
+    came = exists().where(inbound_verdict.c.inbound_id == inbound.c.id, inbound_verdict.c.item_id.is_(None), inbound_verdict.c.connector.in_(connectors))
+    return or_(tied, came)
