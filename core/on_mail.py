@@ -6,18 +6,17 @@ One handler for each action. The same item reached by several addresses is chang
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import permutations
 
 from core.acknowledge import STEP, Asked, acknowledgement
 from core.assignment import place_people
-from core.decision import ContactOnItem, Decision, Entry, EntryKind, KnownId, Link
+from core.decision import ContactOnItem, Decision, Entry, EntryKind, Link
 from core.mail import Mail
 from core.mail_facts import MailFacts
-from core.mail_item import LONGEST_ADDRESS, NAME, contacts_of_mail, copied_contacts, item_of_mail, people_of, rejected_as_spam
+from core.mail_item import NAME, contacts_of_mail, copied_contacts, item_of_mail, rejected_as_spam
+from core.mail_work import MailWork
 from core.on_result import bounce
-from core.outbox import Draft
 from core.setup import Setup
 from core.status import TABLES, Event
 from core.timeline import allocation_entry, change_entries
@@ -37,103 +36,17 @@ class OnMail:
 
 def on_mail(resolution: Resolution, mail: Mail, facts: MailFacts, setup: Setup, now: datetime) -> OnMail:
     """Everything the mail changes. `now` (aware UTC) is the moment of the commit; what came in stands at its receipt."""
-    work = _Work(resolution, mail, facts, setup, now)
+    work = MailWork(resolution, mail, facts, setup, now)
     verdicts = tuple(_HANDLERS[verdict.action](work, verdict) for verdict in resolution.verdicts)
     work.released()
     work.linked()
     return OnMail(work.decision(), verdicts, tuple(work.trace))
 
 
-@dataclass(slots=True)
-class _Work:
-    """The decision as it grows. `items` are the present values, `changed` those to be saved."""
-
-    resolution: Resolution
-    mail: Mail
-    facts: MailFacts
-    setup: Setup
-    now: datetime
-    items: dict[str, WorkItem] = field(default_factory=dict)
-    changed: dict[str, None] = field(default_factory=dict)
-    opened: dict[int, WorkItem] = field(default_factory=dict)
-    touched: set[str] = field(default_factory=set)
-    entries: list[Entry] = field(default_factory=list)
-    contacts: list[ContactOnItem] = field(default_factory=list)
-    participants: list[tuple[str, str]] = field(default_factory=list)
-    links: list[Link] = field(default_factory=list)
-    known: list[KnownId] = field(default_factory=list)
-    drafts: list[Draft] = field(default_factory=list)
-    others: list[Decision] = field(default_factory=list)
-    trace: list[TraceStep] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.items.update(self.facts.items)
-
-    def save(self, item: WorkItem) -> None:
-        self.items[item.id] = item
-        self.changed[item.id] = None
-
-    def first_time(self, verdict: Verdict) -> bool:
-        """Whether the item of a verdict is there and this mail has not changed it yet."""
-        if verdict.item_id in self.touched or verdict.item_id not in self.items:
-            return False
-        self.touched.add(verdict.item_id)
-        return True
-
-    def arrived(self, verdict: Verdict, item: WorkItem, kind: EntryKind = EntryKind.MAIL_IN) -> None:
-        """The timeline's line for the mail, and from now on its id points to the item unless it is held."""
-        facts: dict[str, object] = {"action": str(verdict.action), "evidence": str(verdict.evidence), "because": verdict.because}
-        if kind is EntryKind.MAIL_IN and not verdict.counts and verdict.opens is None:
-            facts["counts"] = False
-            facts["classification"] = str(self.resolution.classification.kind)
-        self.entries.append(Entry(item.id, self.facts.received_at, kind, by=self.facts.sender_key[:LONGEST_ADDRESS], facts=facts, inbound_id=self.facts.inbound_id))
-        if kind is EntryKind.MAIL_IN and self.mail.message_id:
-            self.known.append(KnownId(self.mail.message_id, item.id, "in", self.facts.inbound_id))
-
-    def joins(self, item: WorkItem) -> None:
-        """Everyone the mail names is a participant from now on."""
-        self.participants.extend((item.id, key) for key in people_of(self.mail, self.setup))
-
-    def released(self) -> None:
-        """What stood still because nobody could read this mail goes on: it has been read now (quarantine, replay)."""
-        for item in tuple(self.items.values()):
-            if self.facts.inbound_id in item.clocks.stopped_by and item.id not in self.changed:
-                self.save(replace(item, clocks=item.clocks.go(self.facts.inbound_id, self.now)))
-
-    def linked(self) -> None:
-        """The items of one mail know of each other (decisions.md 7): links, and a line on each timeline."""
-        opened = list({item.id: item for item in self.opened.values()}.values())
-        self.links.extend(Link(one.id, other.id, "same_mail") for one, other in permutations(opened, 2) if one.id < other.id)
-        self.links.extend(Link(one.id, other, "same_mail") for one in opened for other in self.facts.same_mail if other != one.id)
-        for one in opened if len(opened) > 1 else ():
-            also = [other for other in opened if other.id != one.id]
-            said = ", ".join(f"{other.ref} at {self._process_name(other)}" for other in also)
-            facts: dict[str, object] = {"also": [{"ref": other.ref, "process": self._process_name(other)} for other in also]}
-            self.entries.append(Entry(one.id, self.now, EntryKind.LINK, text=f"Also {said}: the same mail.", facts=facts))
-
-    def _process_name(self, item: WorkItem) -> str:
-        process = self.setup.process_by_id.get(item.process_id)
-        return process.name if process is not None else ""
-
-    def decision(self) -> Decision:
-        made = Decision(
-            items=tuple(self.items[item_id] for item_id in self.changed),
-            entries=tuple(self.entries),
-            contacts=tuple(self.contacts),
-            participants=tuple(dict.fromkeys(self.participants)),
-            links=tuple(dict.fromkeys(self.links)),
-            known_ids=tuple(dict.fromkeys(self.known)),
-            mails=tuple(self.drafts),
-        )
-        for other in self.others:
-            made = made + other
-        return made
-
-
 # ---------------------------------------------------------------- onto an item that is there
 
 
-def _join(work: _Work, verdict: Verdict) -> Verdict:
+def _join(work: MailWork, verdict: Verdict) -> Verdict:
     """B-EF-01…06: appended and marked; a mail that counts may wake or reopen the item."""
     if work.first_time(verdict):
         was = work.items[verdict.item_id]
@@ -147,7 +60,7 @@ def _join(work: _Work, verdict: Verdict) -> Verdict:
     return verdict
 
 
-def _wake(work: _Work, verdict: Verdict, was: WorkItem) -> None:
+def _wake(work: MailWork, verdict: Verdict, was: WorkItem) -> None:
     """Marks the item; where the mail counts, the table says what it wakes, and clocks that waited for it are over."""
     wakes = verdict.counts and Event.MAIL in TABLES[was.kind].get(was.place, {})
     moved = move(was, Event.MAIL, work.now, "") if wakes else None
@@ -172,7 +85,7 @@ def _quiet_entries(was: WorkItem, after: WorkItem, now: datetime) -> tuple[Entry
     return () if line is None else (line,)
 
 
-def _hold(work: _Work, verdict: Verdict) -> Verdict:
+def _hold(work: MailWork, verdict: Verdict) -> Verdict:
     """Shown on the item for a person to decide: it marks the item and stops its countdowns, wakes nothing, ties nobody (decisions.md)."""
     if work.first_time(verdict):
         was = work.items[verdict.item_id]
@@ -185,7 +98,7 @@ def _hold(work: _Work, verdict: Verdict) -> Verdict:
     return verdict
 
 
-def _bounce(work: _Work, verdict: Verdict) -> Verdict:
+def _bounce(work: MailWork, verdict: Verdict) -> Verdict:
     """A mail of ours came back (decisions.md 3)."""
     message, report = work.facts.returned, work.mail.report
     if message is None or report is None or not verdict.outbox_id:
@@ -201,7 +114,7 @@ def _bounce(work: _Work, verdict: Verdict) -> Verdict:
 # ---------------------------------------------------------------- a new item
 
 
-def _open(work: _Work, verdict: Verdict) -> Verdict:
+def _open(work: MailWork, verdict: Verdict) -> Verdict:
     """A new item with its requester, its first mail, its links and perhaps its acknowledgement."""
     number = verdict.opens or 0
     if number in work.opened:
@@ -227,26 +140,26 @@ def _open(work: _Work, verdict: Verdict) -> Verdict:
     return replace(verdict, item_id=item.id)
 
 
-def _created(work: _Work, verdict: Verdict, item: WorkItem, old: WorkItem | None) -> Entry:
+def _created(work: MailWork, verdict: Verdict, item: WorkItem, old: WorkItem | None) -> Entry:
     facts: dict[str, object] = {"started_by": "mail", "recipient": verdict.recipient, "because": verdict.because}
     if old is not None and verdict.link:
         facts[verdict.link] = old.ref
     return Entry(item.id, work.now, EntryKind.CREATED, text="Created by a mail.", system=True, facts=facts, inbound_id=work.facts.inbound_id)
 
 
-def _followed(work: _Work, verdict: Verdict, item: WorkItem, old: WorkItem) -> Entry:
+def _followed(work: MailWork, verdict: Verdict, item: WorkItem, old: WorkItem) -> Entry:
     said = {"follow_up_of": f"{item.ref} follows this up.", "may_belong_to": f"A mail that may belong here opened {item.ref}."}
     text = said.get(verdict.link, f"{item.ref} is linked to this.")
     return Entry(old.id, work.now, EntryKind.LINK, text=text, facts={"ref": item.ref, "link": verdict.link}, inbound_id=work.facts.inbound_id)
 
 
-def _close_as_spam(work: _Work, item: WorkItem) -> None:
+def _close_as_spam(work: MailWork, item: WorkItem) -> None:
     closed: Moved = rejected_as_spam(item, work.setup, work.now)
     work.save(closed.item)
     work.entries.extend(change_entries(item, closed, work.now, "", event=Event.RESOLVE_FINAL))
 
 
-def _acknowledge(work: _Work, verdict: Verdict, item: WorkItem) -> None:
+def _acknowledge(work: MailWork, verdict: Verdict, item: WorkItem) -> None:
     number = verdict.opens or 0
     asked = Asked(item, verdict, work.resolution.classification, work.mail, work.facts, work.setup, already=len(work.drafts))
     draft, step = acknowledgement(asked, work.facts.draft_ids[number], work.now)
@@ -259,11 +172,11 @@ def _acknowledge(work: _Work, verdict: Verdict, item: WorkItem) -> None:
 # ---------------------------------------------------------------- nothing
 
 
-def _nothing(work: _Work, verdict: Verdict) -> Verdict:
+def _nothing(work: MailWork, verdict: Verdict) -> Verdict:
     return verdict
 
 
-_HANDLERS: dict[Action, Callable[[_Work, Verdict], Verdict]] = {
+_HANDLERS: dict[Action, Callable[[MailWork, Verdict], Verdict]] = {
     Action.JOIN: _join,
     Action.APPEND: _join,
     Action.HOLD: _hold,

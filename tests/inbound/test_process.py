@@ -21,7 +21,7 @@ from gateway.clock import FakeClock
 from gateway.inbound import process
 from gateway.inbound.isolate import read_mail
 from gateway.keys import Keys
-from gateway.store import inbounds, items
+from gateway.store import inbound_claims, items
 from gateway.store.engine import Database
 from gateway.store.items import StaleItem
 from gateway.store.schema import automatic_mail, inbound, item, metadata, outbox, participant, suppressed_address, timeline
@@ -437,7 +437,8 @@ def test_a_worker_that_dies_three_times(way: WayIn) -> None:
     inbound_id = way.arrive(a_raw())
     for _ in range(3):
         with way.database.lazy() as connection:
-            claim = inbounds.claim(connection, way.clock.now(), "dead", process.LEASE) or inbounds.claim_again(connection, way.clock.now(), "dead", process.LEASE)
+            now = way.clock.now()
+            claim = inbound_claims.claim(connection, now, "dead", process.LEASE) or inbound_claims.claim_again(connection, now, "dead", process.LEASE)
         assert len(claim) == 1
         way.later(minutes=3)
         way.processor().recover()
@@ -453,8 +454,8 @@ def test_mail_of_a_dead_process_is_taken_over_at_once(way: WayIn) -> None:
     dead, living = way.arrive(a_raw(subject="dead")), way.arrive(a_raw(subject="living"))
     with way.database.lazy() as connection:
         now = way.clock.now()
-        inbounds.claim_named(connection, now, f"{host}/4194304999/x", process.LEASE, [dead])
-        inbounds.claim_named(connection, now, f"{host}/1/x", process.LEASE, [living])
+        inbound_claims.claim_named(connection, now, f"{host}/4194304999/x", process.LEASE, [dead])
+        inbound_claims.claim_named(connection, now, f"{host}/1/x", process.LEASE, [living])
     way.later(seconds=1)
     way.processor(f"{host}/9/new").sweep()
     assert (way.shown(dead)["state"], way.shown(living)["state"]) == ("done", "working")

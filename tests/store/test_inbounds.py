@@ -15,9 +15,10 @@ from core.refusal import NotFound, Refused
 from core.verdict import Action, InboundState, TraceStep, Verdict
 from gateway.clock import FakeClock
 from gateway.inbound.port import Arrival
-from gateway.store import arrivals, inbound_list, inbounds, items
+from gateway.store import arrivals, inbound_claims, inbound_list, inbounds, items
 from gateway.store.engine import Database
-from gateway.store.inbounds import Claimed, LostLease, Settlement, TakenMeanwhile
+from gateway.store.inbound_claims import Claimed
+from gateway.store.inbounds import LostLease, Settlement, TakenMeanwhile
 from gateway.store.schema import inbound, inbound_body, inbound_verdict, intake_key
 from tests.core.test_on_mail import an_item
 
@@ -41,12 +42,12 @@ def arrive(database: Database, clock: FakeClock, n: int = 1, door: str = "smtp")
 
 def claim(database: Database, clock: FakeClock, holder: str = "me", most: int = 8) -> list[Claimed]:
     with database.lazy() as connection:
-        return inbounds.claim(connection, clock.now(), holder, LEASE, most)
+        return inbound_claims.claim(connection, clock.now(), holder, LEASE, most)
 
 
 def again(database: Database, clock: FakeClock) -> list[Claimed]:
     with database.lazy() as connection:
-        return inbounds.claim_again(connection, clock.now(), "me", LEASE)
+        return inbound_claims.claim_again(connection, clock.now(), "me", LEASE)
 
 
 KEYS = (("support", SUPPORT),)
@@ -89,9 +90,9 @@ def test_named_claims(database: Database, clock: FakeClock) -> None:
     """A wake-up call claims what it names, if nobody has it; doubled and late calls find nothing."""
     ids = arrive(database, clock, 2)
     with database.lazy() as connection:
-        assert [one.id for one in inbounds.claim_named(connection, clock.now(), "me", LEASE, [ids[1], "unknown"])] == [ids[1]]
-        assert inbounds.claim_named(connection, clock.now(), "me", LEASE, [ids[1]]) == []
-        assert inbounds.claim_named(connection, clock.now(), "me", LEASE, []) == []
+        assert [one.id for one in inbound_claims.claim_named(connection, clock.now(), "me", LEASE, [ids[1], "unknown"])] == [ids[1]]
+        assert inbound_claims.claim_named(connection, clock.now(), "me", LEASE, [ids[1]]) == []
+        assert inbound_claims.claim_named(connection, clock.now(), "me", LEASE, []) == []
 
 
 def test_the_raw_mail(database: Database, clock: FakeClock) -> None:
@@ -129,17 +130,17 @@ def test_a_passing_fault_is_no_attempt(database: Database, clock: FakeClock) -> 
     """architecture section 4: given back without an attempt, at once or after a while."""
     (only,) = arrive(database, clock)
     with database.lazy() as connection:
-        inbounds.release(connection, claim_one(connection, clock), clock.now())
+        inbound_claims.release(connection, claim_one(connection, clock), clock.now())
     assert state_of(database, only) == ("new", 0)
     with database.lazy() as connection:
-        inbounds.release(connection, claim_one(connection, clock), clock.now(), delay=timedelta(seconds=5))
+        inbound_claims.release(connection, claim_one(connection, clock), clock.now(), delay=timedelta(seconds=5))
     assert claim(database, clock) == again(database, clock) == []
     clock.advance(seconds=5)
     assert [one.attempts for one in again(database, clock)] == [1]
 
 
 def claim_one(connection, clock: FakeClock) -> Claimed:  # type: ignore[no-untyped-def]
-    return inbounds.claim(connection, clock.now(), "me", LEASE, 1)[0]
+    return inbound_claims.claim(connection, clock.now(), "me", LEASE, 1)[0]
 
 
 def test_three_failures_are_quarantine(database: Database, clock: FakeClock) -> None:
@@ -148,13 +149,13 @@ def test_three_failures_are_quarantine(database: Database, clock: FakeClock) -> 
     claimed = claim(database, clock)[0]
     for attempt in (1, 2):
         with database.lazy() as connection:
-            assert inbounds.fail(connection, claimed, f"fault {attempt}", clock.now()) is False
+            assert inbound_claims.fail(connection, claimed, f"fault {attempt}", clock.now()) is False
         assert state_of(database, only) == ("new", attempt)
         assert again(database, clock) == []
         clock.advance(seconds=10 * attempt)
         claimed = again(database, clock)[0]
     with database.lazy() as connection:
-        assert inbounds.fail(connection, claimed, "fault 3", clock.now()) is True
+        assert inbound_claims.fail(connection, claimed, "fault 3", clock.now()) is True
     assert state_of(database, only) == ("quarantined", 3)
     with database.read() as connection:
         assert inbound_list.show(connection, only)["reason"] == "fault 3"
@@ -167,10 +168,10 @@ def test_a_dead_workers_mail_comes_back(database: Database, clock: FakeClock) ->
     claim(database, clock)
     for attempt in (1, 2, 3):
         with database.lazy() as connection:
-            assert inbounds.sweep(connection, clock.now(), "gone") == ()
+            assert inbound_claims.sweep(connection, clock.now(), "gone") == ()
         clock.advance(minutes=3)
         with database.lazy() as connection:
-            assert inbounds.sweep(connection, clock.now(), "gone") == ((only,) if attempt == 3 else ())
+            assert inbound_claims.sweep(connection, clock.now(), "gone") == ((only,) if attempt == 3 else ())
         if attempt < 3:
             assert [one.attempts for one in again(database, clock)] == [attempt + 1]
     assert state_of(database, only) == ("quarantined", 3)
@@ -182,7 +183,7 @@ def test_what_failed_comes_alone(database: Database, clock: FakeClock) -> None:
     claim(database, clock)
     clock.advance(minutes=3)
     with database.lazy() as connection:
-        inbounds.sweep(connection, clock.now(), "gone")
+        inbound_claims.sweep(connection, clock.now(), "gone")
     fresh = arrive(database, clock, 2)
     assert [one.id for one in claim(database, clock)] == fresh
     assert [len(again(database, clock)) for _ in range(4)] == [1, 1, 1, 0]
@@ -194,9 +195,9 @@ def test_leases_of_known_dead_end_at_once(database: Database, clock: FakeClock) 
     arrive(database, clock)
     claim(database, clock, "dead")
     with database.lazy() as connection:
-        assert inbounds.holders(connection) == ("dead",)
-        inbounds.expire(connection, ["dead"], clock.now() - timedelta(seconds=1))
-        inbounds.sweep(connection, clock.now(), "gone")
+        assert inbound_claims.holders(connection) == ("dead",)
+        inbound_claims.expire(connection, ["dead"], clock.now() - timedelta(seconds=1))
+        inbound_claims.sweep(connection, clock.now(), "gone")
     assert len(again(database, clock)) == 1
 
 
@@ -205,11 +206,11 @@ def test_a_lease_is_renewed_by_its_holder_only(database: Database, clock: FakeCl
     arrive(database, clock)
     claimed = claim(database, clock)[0]
     with database.lazy() as connection:
-        assert inbounds.renew(connection, claimed, clock.now() + 5 * LEASE)
+        assert inbound_claims.renew(connection, claimed, clock.now() + 5 * LEASE)
     clock.advance(minutes=3)
     with database.lazy() as connection:
-        inbounds.sweep(connection, clock.now(), "gone")
-        assert not inbounds.renew(connection, Claimed(claimed.id, claimed.attempts, claimed.envelope, "other"), clock.now())
+        inbound_claims.sweep(connection, clock.now(), "gone")
+        assert not inbound_claims.renew(connection, Claimed(claimed.id, claimed.attempts, claimed.envelope, "other"), clock.now())
     assert again(database, clock) == []
 
 
@@ -251,7 +252,7 @@ def test_who_lost_the_lease_settles_nothing(database: Database, clock: FakeClock
     slow = claim(database, clock)[0]
     clock.advance(minutes=3)
     with database.lazy() as connection:
-        inbounds.sweep(connection, clock.now(), "gone")
+        inbound_claims.sweep(connection, clock.now(), "gone")
     again(database, clock)
     with pytest.raises(LostLease):
         settle(database, clock, slow, OPENED)
@@ -353,12 +354,12 @@ def test_a_quarantined_mail_can_be_opened(database: Database, clock: FakeClock) 
     (only,) = arrive(database, clock)
     claimed = claim(database, clock)[0]
     with database.lazy() as connection:
-        inbounds.fail(connection, Claimed(claimed.id, 1, claimed.envelope, "me"), "x", clock.now())
+        inbound_claims.fail(connection, Claimed(claimed.id, 1, claimed.envelope, "me"), "x", clock.now())
     for _ in range(2):
         clock.advance(minutes=5)
         one = again(database, clock)[0]
         with database.lazy() as connection:
-            inbounds.fail(connection, one, "broken", clock.now())
+            inbound_claims.fail(connection, one, "broken", clock.now())
     with database.durable() as connection:
         found = inbound_list.waiting(connection, only)
         assert found.mail.partial

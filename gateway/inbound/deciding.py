@@ -1,0 +1,124 @@
+"""One mail decided: the facts are read, routing and core are asked; writing the answer is `process.py`. Explaining is the same without writing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from core.brakes import Brakes
+from core.mail import Mail
+from core.mail_facts import MailFacts
+from core.on_mail import OnMail, on_mail
+from core.on_time import due_alarm
+from core.setup import Setup
+from core.verdict import Action, Resolution, TraceStep, Verdict
+from core.work_item import WorkItem
+from gateway.clock import Clock
+from gateway.inbound.facts import FactReader, Read
+from gateway.keys import Keys
+from gateway.routing.resolve import resolve
+from gateway.store import inbounds, items
+from gateway.store.inbound_claims import Claimed
+from gateway.store.inbounds import Settlement, Standing
+from gateway.store.setups import Setups
+
+Ring = Callable[[Connection, WorkItem, datetime], bool]
+"""Rings the alarm of an item; whether that changed it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """One mail decided but not written."""
+
+    setup: Setup
+    read: Read
+    resolution: Resolution
+    outcome: OnMail
+
+    @property
+    def trace(self) -> tuple[TraceStep, ...]:
+        return (*self.resolution.trace, *self.outcome.trace)
+
+
+class Decider:
+    """Decides mails for one installation. `ring` is asked for alarms that were due before a mail came."""
+
+    def __init__(self, setups: Setups, keys: Keys, clock: Clock, limits: Brakes, ring: Ring) -> None:
+        self.setups = setups
+        self.reader = FactReader(keys, limits)
+        self._clock = clock
+        self._ring = ring
+
+    def decide(self, connection: Connection, claimed: Claimed, mail: Mail, now: datetime, *, writes: bool = True) -> Decided:
+        """Facts → routing → core. Without `writes` nothing is taken: references read as numbers that do not exist."""
+        setup = self.setups.current(connection)
+        read = self.reader.read(connection, claimed.id, mail, claimed.envelope, setup, now, lock=writes)
+        if writes and self._ring_late(connection, read, claimed, now):
+            read = self.reader.read(connection, claimed.id, mail, claimed.envelope, setup, now, lock=writes)
+        resolution = resolve(mail, claimed.envelope, read.facts)
+        mail_facts = self._replayed(connection, claimed, read.mail_facts) if claimed.replayed else read.mail_facts
+        if resolution.new_items:
+            mail_facts = self._for_opening(connection, mail_facts, resolution, mail, now, writes=writes)
+        return Decided(setup, replace(read, mail_facts=mail_facts), resolution, on_mail(resolution, mail, mail_facts, setup, now))
+
+    def _ring_late(self, connection: Connection, read: Read, claimed: Claimed, now: datetime) -> bool:
+        """Alarms that were due when the mail came go first, however late the clock is: receipt time counts (decisions.md 1, E-13)."""
+        came = claimed.envelope.received_at or now
+        late = [item for item in read.mail_facts.items.values() if due_alarm(item, came) is not None]
+        rung = [self._ring(connection, item, now) for item in late]
+        return any(rung)
+
+    def _replayed(self, connection: Connection, claimed: Claimed, mail_facts: MailFacts) -> MailFacts:
+        """Items that stand still because of the mail go on, and what it opened before keeps its ids."""
+        waiting = items.load(connection, items.stopped_by(connection, claimed.id))
+        return replace(mail_facts, items={**waiting, **mail_facts.items}, first=inbounds.standing(connection, claimed.id).next)
+
+    def _for_opening(
+        self, connection: Connection, mail_facts: MailFacts, resolution: Resolution, mail: Mail, now: datetime, *, writes: bool
+    ) -> MailFacts:
+        wanted = resolution.new_items
+        more = self.reader.for_opening(connection, mail_facts, resolution, mail, now)
+        return replace(
+            more,
+            numbers=items.take_numbers(connection, wanted) if writes else (0,) * wanted,
+            draft_ids=tuple(self._clock.new_id() for _ in range(wanted)),
+        )
+
+
+def settlement(mail: Mail, decided: Decided, standing: Standing) -> Settlement:
+    """What is written of the message itself."""
+    facts, verdicts = decided.read.facts, decided.outcome.verdicts
+    duplicates = {(verdict.connector, verdict.recipient) for verdict in verdicts if verdict.action is Action.DUPLICATE}
+    keys = ((recipient.connector, recipient.key) for recipient in facts.recipients)
+    return Settlement(
+        mail=mail,
+        verdicts=verdicts,
+        trace=decided.trace,
+        classification=decided.resolution.classification.kind.value,
+        keys=tuple(key for key in keys if key not in duplicates),
+        standing=standing,
+    )
+
+
+def explanation(decided: Decided) -> dict[str, Any]:
+    """`explain --json` of the contract."""
+    return {
+        "verdicts": [verdict_json(verdict, decided) for verdict in decided.outcome.verdicts],
+        "trace": [{"step": step.step, "check": step.check, "outcome": step.outcome, "because": step.because} for step in decided.trace],
+    }
+
+
+def verdict_json(verdict: Verdict, decided: Decided) -> dict[str, Any]:
+    """One verdict; `item` is the reference of an item that exists, null for one that would be opened."""
+    target = decided.read.facts.targets.get(verdict.item_id)
+    return {
+        "recipient": verdict.recipient,
+        "action": verdict.action.value,
+        "item": target.item.ref if target is not None else None,
+        "process": verdict.process or None,
+        "because": verdict.because,
+    }
