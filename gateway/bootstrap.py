@@ -26,7 +26,7 @@ from gateway.scheduler import Scheduler
 from gateway.settings import Settings
 from gateway.store.engine import Database
 from gateway.store.setups import Setups
-from gateway.worker import Wakes, make_broker
+from gateway.worker import Wakes
 
 if TYPE_CHECKING:
     from gateway.inbound.smtp import SmtpDoor
@@ -72,7 +72,7 @@ class House:
 
     @cached_property
     def wakes(self) -> Wakes:
-        return Wakes(make_broker(self.settings.broker.url), lambda: self.processor, lambda: self.dispatcher)
+        return Wakes(self.settings.broker.url, lambda: self.processor, lambda: self.dispatcher)
 
     @cached_property
     def intake(self) -> Intake:

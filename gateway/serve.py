@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from types import FrameType
 
 from gateway.bootstrap import House
-from gateway.worker import INBOUND_QUEUE, OUTBOX_QUEUE, start_workers
+from gateway.worker import INBOUND_QUEUE, OUTBOX_QUEUE
 
 ROLES = ("smtp", "worker", "dispatch", "scheduler", "web")
 """Roles that can be served; one process may have all or one (contract section 3)."""
@@ -83,14 +83,14 @@ class Service:
     def _dispatch(self) -> None:
         house = self.house
         house.dispatcher.recover_own()
-        worker = start_workers(house.wakes.broker, {OUTBOX_QUEUE}, house.settings.workers.dispatch_threads)
+        worker = house.wakes.start_workers(OUTBOX_QUEUE, house.settings.workers.dispatch_threads)
         self._stops.append(lambda: worker.stop(int(DRAIN_SECONDS * 1000)))
         self._stops.append(house.dispatcher.close)
         self._periodic("dispatch-sweep", SWEEP_SECONDS, house.dispatcher.run_due)
 
     def _worker(self) -> None:
         house = self.house
-        worker = start_workers(house.wakes.broker, {INBOUND_QUEUE}, house.settings.workers.inbound_threads)
+        worker = house.wakes.start_workers(INBOUND_QUEUE, house.settings.workers.inbound_threads)
         self._stops.append(lambda: worker.stop(int(DRAIN_SECONDS * 1000)))
         self._periodic("inbound-sweep", SWEEP_SECONDS, house.processor.sweep)
 

@@ -64,10 +64,12 @@ class Outbound(Protocol):
 
 
 class Wakes:
-    """The two wake-up calls. They may be lost, doubled or late without harm."""
+    """The two wake-up calls, each over a broker of its own, so that each has its own threads. They may be lost, doubled or late without harm."""
 
-    def __init__(self, broker: dramatiq.Broker, inbound: Callable[[], Inbound], outbound: Callable[[], Outbound]) -> None:
-        self.broker = broker
+    def __init__(self, url: str, inbound: Callable[[], Inbound], outbound: Callable[[], Outbound]) -> None:
+        self._in_process = not url
+        self._brokers = {queue: make_broker(url) for queue in (INBOUND_QUEUE, OUTBOX_QUEUE)}
+        self._working: set[str] = set()
         self._outbox_pending = threading.Event()
 
         def process_inbound(ids: list[str]) -> None:
@@ -77,32 +79,36 @@ class Wakes:
             self._outbox_pending.clear()
             outbound().run_due()
 
-        self._process: dramatiq.Actor[..., None] = dramatiq.actor(broker=broker, queue_name=INBOUND_QUEUE)(process_inbound)
-        self._send: dramatiq.Actor[..., None] = dramatiq.actor(broker=broker, queue_name=OUTBOX_QUEUE)(send_due)
+        self._process: dramatiq.Actor[..., None] = dramatiq.actor(broker=self._brokers[INBOUND_QUEUE], queue_name=INBOUND_QUEUE)(process_inbound)
+        self._send: dramatiq.Actor[..., None] = dramatiq.actor(broker=self._brokers[OUTBOX_QUEUE], queue_name=OUTBOX_QUEUE)(send_due)
+
+    def start_workers(self, queue: str, threads: int) -> dramatiq.Worker:
+        """Worker threads of this process for one queue; stop them with `.stop()`."""
+        worker = dramatiq.Worker(self._brokers[queue], queues={queue}, worker_threads=threads, worker_timeout=200)
+        worker.start()
+        self._working.add(queue)
+        return worker
 
     def inbound(self, ids: Sequence[str]) -> None:
         """Somebody should read these inbound messages."""
-        for start in range(0, len(ids), IDS_PER_MESSAGE):
-            self._tell(self._process, list(ids[start : start + IDS_PER_MESSAGE]))
+        if self._is_heard(INBOUND_QUEUE):
+            for start in range(0, len(ids), IDS_PER_MESSAGE):
+                self._tell(self._process, list(ids[start : start + IDS_PER_MESSAGE]))
 
     def outbox(self) -> None:
-        """Something in the outbox is due; one call at a time is enough for a process."""
-        if not self._outbox_pending.is_set():
-            self._outbox_pending.set()
-            if not self._tell(self._send):
-                self._outbox_pending.clear()
+        """Something in the outbox is due. Inside the process one call at a time is enough."""
+        if not self._is_heard(OUTBOX_QUEUE) or (self._in_process and self._outbox_pending.is_set()):
+            return
+        self._outbox_pending.set()
+        self._tell(self._send)
 
-    def _tell(self, actor: dramatiq.Actor[..., None], *arguments: Any) -> bool:
+    def _is_heard(self, queue: str) -> bool:
+        """Without a broker between processes, calls that no thread of this process takes would pile up in memory."""
+        return not self._in_process or queue in self._working
+
+    def _tell(self, actor: dramatiq.Actor[..., None], *arguments: Any) -> None:
         try:
             actor.send(*arguments)
-        except (dramatiq.errors.BrokerError, OSError) as fault:  # the sweep finds the rows within a second
+        except Exception as fault:  # each broker has its own errors, and none may reach who only wakes: the sweep finds the rows within a second
+            self._outbox_pending.clear()
             log.warning("broker_away", extra={"fault": str(fault)[:200]})
-            return False
-        return True
-
-
-def start_workers(broker: dramatiq.Broker, queues: set[str], threads: int) -> dramatiq.Worker:
-    """Worker threads of this process for some queues; stop them with `.stop()`."""
-    worker = dramatiq.Worker(broker, queues=queues, worker_threads=threads, worker_timeout=200)
-    worker.start()
-    return worker

@@ -286,7 +286,7 @@ WAKES = [
 
 @pytest.mark.parametrize(("kind", "was", "becomes"), WAKES)
 def test_what_a_mail_wakes(example_setup: Setup, kind: str, was: Place, becomes: Place) -> None:
-    """B-EF-01…06, A-TK-11, A-TK-22, A-CS-12, decisions.md 6, E-10: the wait for information and a resolution end; all other states stay, marked."""
+    """B-EF-01, B-EF-02, B-EF-03, B-EF-05, B-EF-06, A-TK-11, A-TK-22, A-CS-12, decisions.md 6, E-10: the wait for information and a resolution end; all other states stay, marked."""
     item = the_item(decided(example_setup, JOIN, known=facts(an_item(place=was, kind=kind))).decision)
     assert item.place == becomes
     assert item.new_information
@@ -306,7 +306,7 @@ def test_what_does_not_count_wakes_nothing(example_setup: Setup, was: Place) -> 
 
 
 def test_a_woken_item_has_no_clocks(example_setup: Setup) -> None:
-    """A-TK-11: when the answer has come, the countdown is over; whoever had the item has it again (D2)."""
+    """A-TK-11, B-EF-03, B-CO-09: when the answer has come, the countdown is over; whoever had the item has it again (D2); the reason is told."""
     clocks = Clocks(answer_within=timedelta(days=2), answer_due=NOW + timedelta(days=1), close_if_no_answer=True)
     was = an_item(place=Place(Status.WAIT, WaitType.MORE_INFORMATION), clocks=clocks, owner="ann@demo.example", queue="")
     decision = decided(example_setup, JOIN, known=facts(was)).decision
@@ -352,7 +352,7 @@ def test_a_quiet_mail_changes_nothing(example_setup: Setup) -> None:
 
 
 def test_the_sender_is_added_as_cc(example_setup: Setup) -> None:
-    """Evidence table: a colleague who joins becomes a Cc contact; the contact of the item is never replaced."""
+    """Evidence table, B-CO-06: a colleague who joins becomes a Cc contact; the contacts of the item are never replaced."""
     decision = decided(example_setup, replace(JOIN, adds_cc=True), known=facts(an_item())).decision
     assert decision.contacts == (ContactOnItem("i1", JO.address, "Jo Martin", ("cc",)),)
 

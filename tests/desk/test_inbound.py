@@ -173,12 +173,12 @@ def test_a_quarantined_mail_stops_the_clocks_until_it_is_discarded(gate: Gate) -
     ours = gate.desk.mail(ref, ANN, text="Cool it.", undo=None)["message_id"]
     raw = letter("Re: Hot", "Still hot.", message_id="q1@acme.example", In_Reply_To=f"<{ours}>")
     processor = gate.house.processor
-    decide, processor._decide = processor._decide, _broken  # type: ignore[method-assign]
+    decide, processor._decide_and_write = processor._decide_and_write, _broken  # type: ignore[method-assign]
     quarantined = gate.comes_in(raw)
     for _ in range(4):
         gate.clock.advance(minutes=2)
         processor.sweep()
-    processor._decide = decide  # type: ignore[method-assign]
+    processor._decide_and_write = decide  # type: ignore[method-assign]
     assert gate.desk.show_inbound(quarantined, ROOT)["state"] == "quarantined"
     with gate.house.database.read() as connection:
         item = items.by_ref(connection, ref)

@@ -184,7 +184,7 @@ def test_a_signed_id_without_item_is_no_evidence(example_setup: Setup) -> None:
 
 
 def test_signed_plus_address(example_setup: Setup) -> None:
-    """A signed plus-address is strong evidence (B3.2), an unsigned one weak."""
+    """A signed plus-address is strong evidence (B3.2), an unsigned reference in it weak (B-MT-06)."""
     to = "support+101203-t.mac@demo.example"
     mail = a_mail(from_=STRANGER, to=(to,))
     found = resolved(example_setup, mail, over_smtp(to), a_target(), signed_tags={to: "101203-T"})
@@ -301,7 +301,7 @@ def test_a_mail_that_names_nobody_of_ours_still_joins(example_setup: Setup) -> N
 
 @pytest.mark.parametrize("status", [Status.DRAFT, Status.TO_DO, Status.IN_PROGRESS, Status.WAIT, Status.RESOLVED])
 def test_open_and_resolved_items_are_joined(example_setup: Setup, status: Status) -> None:
-    """B-EF-01, 02, 06: until it is closed, an item is joined, whatever its status; what wakes is decided by the core."""
+    """B-EF-01, B-EF-02, B-EF-06: until it is closed, an item is joined, whatever its status; what wakes is decided by the core."""
     found = resolved(example_setup, a_mail(in_reply_to=(THEIRS,)), None, a_target(an_item(status=status)), known=KNOWN)
     assert (actions(found), found.verdicts[0].counts) == (["join"], True)
 
@@ -396,6 +396,12 @@ def test_a_split_item_leads_to_every_part(example_setup: Setup) -> None:
     )
     assert item_of(resolved(example_setup, a_mail(in_reply_to=(THEIRS,)), None, *targets, known=KNOWN)) == ["i2", "i3"]
     assert item_of(resolved(example_setup, a_mail(in_reply_to=("part@x",)), None, *targets, known={"part@x": ("i3",)})) == ["i3"]
+
+
+def test_a_closed_part_of_a_split_is_followed_up(example_setup: Setup) -> None:
+    """B-EF-08: mail to a closed part opens a new item; it goes neither to the original nor to the other parts."""
+    targets = (a_target(closed(3), Link("i3", "i2", "part_of")), a_target(an_item(2)))
+    assert actions(resolved(example_setup, a_mail(in_reply_to=("part@x",)), None, *targets, known={"part@x": ("i3",)})) == ["follow_up"]
 
 
 def test_links_in_a_circle_end(example_setup: Setup) -> None:
