@@ -75,7 +75,8 @@ class KnownId:
 class OutboxChange:
     """An event for a message already in the outbox, checked against the table when applied.
 
-    `due_at`, where given, is the new time; `recipients` address key → (outcome, words) that change with it.
+    `due_at`, where given, is the new time; `recipients` address key → (outcome, words) that change with it. `again_if_late`: the change
+    rests on what was read of the message; if it is too late for it, everything is decided anew from what is there then.
     """
 
     outbox_id: str
@@ -84,6 +85,7 @@ class OutboxChange:
     reason: str = ""
     due_at: datetime | None = None
     recipients: dict[str, tuple[str, str]] = field(default_factory=dict, hash=False)
+    again_if_late: bool = False
 
 
 @dataclass(frozen=True, slots=True)

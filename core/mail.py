@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -14,21 +15,32 @@ FREE_MAIL_DOMAINS = frozenset(
 """Domains whose owner says nothing about the company of the sender (decisions.md, "same company")."""
 
 
+_DEVIATING = frozenset("ß\u03c2\u200c\u200d")
+"""Characters that name another domain today than they did once (UTS #46, "deviations")."""
+
+
 def domain_key(domain: str) -> str:
     """The A-label, lower-case form of a domain; what cannot be encoded is only lower-cased (decisions.md, "addresses")."""
     domain = domain.strip().rstrip(".").lower()
     if domain.isascii():
         return domain
     try:
-        return domain.encode("idna").decode("ascii")
+        return ".".join(map(_deviating_label, domain.split("."))).encode("idna").decode("ascii")
     except UnicodeError:
         return domain
+
+
+def _deviating_label(label: str) -> str:
+    """The A-label where IDNA 2008 keeps letters apart that IDNA 2003 (Python's codec) makes one: `faß` is not `fass`; others as they are."""
+    if _DEVIATING.isdisjoint(label):
+        return label
+    return "xn--" + unicodedata.normalize("NFC", label).encode("punycode").decode("ascii")
 
 
 def address_key(address: str) -> str:
     """The form in which two addresses are compared: no regard to case, domain as A-label, plus-tags kept."""
     local, at, domain = address.strip().rpartition("@")
-    return f"{local.casefold()}@{domain_key(domain)}" if at else address.strip().casefold()
+    return f"{local.lower()}@{domain_key(domain)}" if at else address.strip().lower()  # folding would make `weiß` and `weiss` one person
 
 
 def split_tag(address: str) -> tuple[str, str]:

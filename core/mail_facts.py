@@ -43,5 +43,7 @@ class MailFacts:
     """Address key → name of the company, of the mail's people that are among our contacts."""
     same_mail: tuple[str, ...] = ()
     """Items that another copy of this mail opened or joined (decisions.md 7)."""
+    unsent: Mapping[str, tuple[OutboxMessage, ...]] = field(default_factory=dict)
+    """Mails by people that have not left, by item: a mail that counts overtakes them (decisions.md 16)."""
     returned: OutboxMessage | None = None
     """The mail of ours that a report speaks of."""

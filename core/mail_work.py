@@ -45,6 +45,13 @@ class MailWork:
         self.items[item.id] = item
         self.changed[item.id] = None
 
+    def includes(self, part: Decision) -> None:
+        """What another rule decided about an item at work, in its place."""
+        for item in part.items:
+            self.save(item)
+        self.others.append(replace(part, items=(), entries=()))
+        self.entries.extend(part.entries)
+
     def first_time(self, verdict: Verdict) -> bool:
         """Whether the item of a verdict is there and this mail has not changed it yet."""
         if verdict.item_id in self.touched or verdict.item_id not in self.items:

@@ -17,11 +17,13 @@ from core.mail_facts import MailFacts
 from core.mail_item import NAME, contacts_of_mail, copied_contacts, item_of_mail, rejected_as_spam
 from core.mail_work import MailWork
 from core.on_result import bounce
+from core.overtaken import Kind, Overtaking, overtaken
 from core.setup import Setup
 from core.status import TABLES, Event
 from core.timeline import allocation_entry, change_entries
 from core.verdict import Action, Resolution, TraceStep, Verdict
 from core.wait import UNSEEN
+from core.wording import clean_line
 from core.work_item import Moved, WorkItem, move
 
 
@@ -57,7 +59,18 @@ def _join(work: MailWork, verdict: Verdict) -> Verdict:
             work.contacts.append(ContactOnItem(was.id, author.address, author.name[:NAME], ("cc",)))
         if not verdict.quiet:
             _wake(work, verdict, was)
+            if verdict.counts:
+                _overtake(work, was.id)
     return verdict
+
+
+def _overtake(work: MailWork, item_id: str) -> None:
+    """decisions.md 16: what people wrote and has not left is warned of, or cancels itself."""
+    unsent = work.facts.unsent.get(item_id, ())
+    if unsent:
+        who = clean_line(str(work.mail.author or "The customer"), NAME)
+        by = Overtaking(Kind.CUSTOMER_WROTE, who, work.facts.received_at, inbound_id=work.facts.inbound_id)
+        work.includes(overtaken(work.items[item_id], unsent, by, work.now, people=work.setup.user_of))
 
 
 def _wake(work: MailWork, verdict: Verdict, was: WorkItem) -> None:

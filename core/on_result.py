@@ -71,7 +71,7 @@ def bounce(message: OutboxMessage, report: Report, item: WorkItem | None, now: d
     words = next((words for _, words in outcomes.values()), "") or _said(failed[0])
     ended = replace(message, state=OutboxState.BOUNCED, recipients=with_outcomes(message.recipients, outcomes))
     changed = OutboxChange(message.id, OutboxEvent.BOUNCE, reason=words, recipients={key: (str(outcome), said) for key, (outcome, said) in outcomes.items()})
-    decision = Decision(outbox=(changed,), suppressions=tuple(_suppressions(failed, now)))
+    decision = Decision(outbox=(changed,), suppressions=tuple(_suppressions(message, failed, now)))
     return decision if item is None else decision + _failed(ended, Rules(people=people), item, now)
 
 
@@ -184,9 +184,11 @@ def _said(one: FailedRecipient) -> str:
     return " ".join(part for part in (one.status, one.words) if part) or "returned without a reason"
 
 
-def _suppressions(failed: Sequence[FailedRecipient], now: datetime) -> list[Suppression]:
-    """Addresses that are gone for good (RFC 3463 class 5)."""
-    return [Suppression(address_key(one.address), now + SUPPRESSED_FOR, f"Returned: {_said(one)}") for one in failed if one.status.startswith("5.") and one.address]
+def _suppressions(message: OutboxMessage, failed: Sequence[FailedRecipient], now: datetime) -> list[Suppression]:
+    """Addresses that are gone for good (RFC 3463 class 5), of those we wrote to: a report can be forged, and may not silence anybody else."""
+    ours = {one.address.key for one in message.recipients}
+    gone = ((address_key(one.address), one) for one in failed if one.status.startswith("5."))
+    return [Suppression(key, now + SUPPRESSED_FOR, f"Returned: {_said(one)}") for key, one in gone if key in ours]
 
 
 def _delay_entries(message: OutboxMessage, report: Report, item: WorkItem | None, now: datetime) -> tuple[Entry, ...]:

@@ -160,6 +160,8 @@ class Draft:
     resolves: bool = False
     starts_clock: bool = False
     hold_reason: str = ""
+    cancel_if_answered: bool = False
+    """A scheduled mail that cancels itself if the customer writes or a colleague answers before it has left (decisions.md 16)."""
     facts: dict[str, str] = field(default_factory=dict, hash=False)
 
     @property
@@ -204,6 +206,11 @@ class OutboxMessage:
     lease_until: datetime | None = None
     lease_by: str = ""
     attachment_count: int = 0
+
+    @property
+    def cancel_if_answered(self) -> bool:
+        """As the draft has it, until a person wants it sent all the same."""
+        return bool(self.content.get("cancel_if_answered"))
 
 
 @dataclass(frozen=True, slots=True)

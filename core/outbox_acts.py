@@ -75,15 +75,20 @@ def acted(
     if event is OutboxEvent.RELEASE:
         return _due(replace(after, hold_reason="", content={**after.content, "released_by": by}), max(due_at or message.due_at, now))
     if event is OutboxEvent.SEND_NOW:
-        return _due(after, min(message.due_at, now))
+        return _due(_wanted(after), min(message.due_at, now))
     if event is OutboxEvent.RETRY:
-        return replace(after, due_at=now, tries_left=by_hand(message.tries_left), recipients=_opened(after.recipients))
+        return replace(_wanted(after), due_at=now, tries_left=by_hand(message.tries_left), recipients=_opened(after.recipients))
     if event is OutboxEvent.ACCEPTED:
         taken = tuple(replace(one, outcome=Outcome.ACCEPTED) if one.outcome is Outcome.UNKNOWN else one for one in after.recipients)
         return replace(after, sent_at=now, recipients=taken)
     if event is OutboxEvent.BOUNCE:
         return replace(after, first_failed_at=message.first_failed_at or now, last_error=reason or message.last_error)
     return after
+
+
+def _wanted(message: OutboxMessage) -> OutboxMessage:
+    """A person wants it sent whatever came in: it does not cancel itself any more (decisions.md 16)."""
+    return replace(message, content={**message.content, "cancel_if_answered": False}) if message.cancel_if_answered else message
 
 
 def _due(message: OutboxMessage, due_at: datetime) -> OutboxMessage:

@@ -105,6 +105,25 @@ class Event(StrEnum):
     UNDO_RESOLVE = "undo_resolve"
 
 
+VERBS_OF: dict[Event, tuple[str, ...]] = {
+    Event.SUBMIT: ("submit",),
+    Event.TAKE: ("take",),
+    Event.RELEASE: ("release",),
+    Event.ASSIGN: ("assign",),
+    Event.START: ("start",),
+    Event.STOP: ("stop",),
+    Event.WAIT_INFORMATION: ("wait",),
+    Event.WAIT_UNTIL: ("wait",),
+    Event.WAIT_PAUSE: ("wait", "pause"),
+    Event.RESUME: ("resume",),
+    Event.RESOLVE: ("resolve", "resolve-again"),
+    Event.RESOLVE_FINAL: ("resolve", "resolve-again"),
+    Event.REOPEN: ("reopen",),
+    Event.CANCEL: ("cancel",),
+}
+"""The events that a person may ask for, by the verbs of the contract; the others are what mail, time and deliveries bring, or come with other deeds."""
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Place:
     """A status with its wait type: a row of the tables."""

@@ -109,6 +109,12 @@ def possible(item: WorkItem) -> tuple[Event, ...]:
     return tuple(st.TABLES[item.kind].get(item.place, {}))
 
 
+def possible_verbs(item: WorkItem) -> tuple[str, ...]:
+    """What a person may do to the status now, as verbs of the contract in the order of the table (A-ST-21)."""
+    asked = dict.fromkeys(verb for event in possible(item) for verb in st.VERBS_OF.get(event, ()))
+    return tuple(verb for verb in asked if verb != "resolve-again" or item.resolution is not None)
+
+
 def move(item: WorkItem, event: Event, now: datetime, by: str) -> Moved:
     """The item after `event` by `by` ('' = the system): status, wait type and reason only; clocks and people are set by the callers.
 
@@ -117,7 +123,7 @@ def move(item: WorkItem, event: Event, now: datetime, by: str) -> Moved:
     try:
         cell = step(st.TABLES[item.kind], item.place, event)
     except IllegalTransition as refused:
-        raise IllegalTransition(f"{item.ref}: {refused}", state=item.place, event=event) from None
+        raise IllegalTransition(_impossible(item, event) if by else f"{item.ref}: {refused}", state=item.place, event=event) from None
     to = cell.to
     if to is None:
         if item.before is None:
@@ -127,3 +133,9 @@ def move(item: WorkItem, event: Event, now: datetime, by: str) -> Moved:
         return Moved(item, item.place, cell)
     moved = replace(item, status=to.status, wait_type=to.wait_type, reason=cell.reason, updated_at=now, updated_by=by)
     return Moved(moved, item.place, cell)
+
+
+def _impossible(item: WorkItem, event: Event) -> str:
+    """What a person is told who asks for what the table does not have."""
+    asked = st.VERBS_OF.get(event, (str(event),))[0]
+    return f"{item.ref}: “{asked}” is not possible while it is “{item.place}”. Possible now: {', '.join(sorted(possible_verbs(item))) or 'nothing'}."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,7 +13,8 @@ from core.conversation import Conversation
 from core.decision import Decision, Entry, EntryKind
 from core.deeds import choice
 from core.mail import Address, Importance
-from core.outbox import Draft, Purpose, Recipient
+from core.outbox import Draft, OutboxMessage, Purpose, Recipient
+from core.overtaken import Kind, Overtaking, overtaken
 from core.refusal import Refused
 from core.resolving import resolve, snapshot
 from core.scene import Scene, person_moves, placed, placed_quietly, seen
@@ -50,6 +51,8 @@ class Letter:
     undo: timedelta | None = None
     resolve: bool = False
     method: ResolutionMethod | None = None
+    cancel_if_answered: bool = False
+    """With `send_at` only (decisions.md 16)."""
 
 
 def letter_of(arguments: Mapping[str, Any]) -> Letter:
@@ -64,9 +67,19 @@ def letter_of(arguments: Mapping[str, Any]) -> Letter:
     return Letter(**given)
 
 
-def write_mail(item: WorkItem, letter: Letter, scene: Scene, talk: Conversation, *, draft_id: str, default_undo: timedelta = DEFAULT_UNDO) -> Decision:
+def write_mail(
+    item: WorkItem,
+    letter: Letter,
+    scene: Scene,
+    talk: Conversation,
+    *,
+    draft_id: str,
+    default_undo: timedelta = DEFAULT_UNDO,
+    unsent: Iterable[OutboxMessage] = (),
+) -> Decision:
     """The mail in the outbox, and what writing it does to the item: an unassigned To Do item is taken (decisions.md 10), a draft gets title
     and description from it (A-TK-05), and with `resolve` the item is resolved, or will be when a scheduled mail has left (decisions.md 15).
+    `unsent` are the mails by people on the item that have not left: those of colleagues are overtaken by this one (decisions.md 16).
 
     Raises Refused for an empty text, bad or missing recipients, a past time, no connector to send by; IllegalTransition.
     """
@@ -79,7 +92,9 @@ def write_mail(item: WorkItem, letter: Letter, scene: Scene, talk: Conversation,
         entries = (*entries, *done.entries)
     elif not letter.resolve:
         worked = replace(worked, before=None)
-    return Decision(items=(worked,), entries=entries, mails=(draft,), participants=_tied(draft, scene))
+    by = Overtaking(Kind.COLLEAGUE_ANSWERED, scene.by, scene.now, person=scene.by, outbox_id=draft_id)
+    written = Decision(items=(worked,), entries=entries, mails=(draft,), participants=_tied(draft, scene))
+    return written + overtaken(worked, unsent, by, scene.now, people=scene.setup.user_of)
 
 
 def default_recipients(talk: Conversation, scene: Scene) -> tuple[tuple[Address, ...], tuple[Address, ...]]:
@@ -112,6 +127,8 @@ def _draft(item: WorkItem, letter: Letter, scene: Scene, talk: Conversation, dra
     html = clean_text(letter.html, LONGEST_HTML)
     if not text and not html:
         raise Refused("The mail has no text.")
+    if letter.cancel_if_answered and letter.send_at is None:
+        raise Refused("Only a mail that is scheduled can cancel itself; say when it is to be sent.")
     last = talk.last_mail
     answers = (last.message_id,) if last is not None and last.message_id else ()
     thread = tuple(dict.fromkeys((*(one for one in talk.references if one not in answers), *answers)))
@@ -134,6 +151,7 @@ def _draft(item: WorkItem, letter: Letter, scene: Scene, talk: Conversation, dra
         scheduled=letter.send_at is not None,
         resolves=letter.resolve,
         starts_clock=letter.resolve,
+        cancel_if_answered=letter.cancel_if_answered,
     )
 
 
@@ -211,6 +229,8 @@ def _mail_line(draft: Draft, scene: Scene) -> Entry:
     }
     if draft.scheduled:
         facts["scheduled_for"] = draft.due_at.isoformat()
+    if draft.cancel_if_answered:
+        facts["cancel_if_answered"] = True
     return Entry(draft.item_id, scene.now, EntryKind.MAIL_OUT, by=scene.by, text=draft.text, facts=facts, outbox_id=draft.id)
 
 

@@ -9,15 +9,18 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from core.decision import Decision, KnownId
+from core.decision import Decision, KnownId, OutboxChange
+from core.mail import address_key
 from core.outbox import Draft
 from core.retry import template_for
 from core.setup import Connector, Setup
+from core.transitions import IllegalTransition
 from core.work_item import WorkItem
 from gateway.clock import Clock
 from gateway.keys import Keys
 from gateway.outbound.compose import seal
 from gateway.store import brakes, contacts, items, outboxes
+from gateway.store.items import StaleItem
 
 log = logging.getLogger("guichet.apply")
 
@@ -32,7 +35,7 @@ class Applied:
 
 
 class Apply:
-    """Given to every handler. Call it inside a write transaction; it raises StaleItem if an item was saved by somebody else since."""
+    """Given to every handler. Call it inside a write transaction; it raises StaleItem if an item was saved, or a mail claimed, by somebody else since."""
 
     def __init__(self, keys: Keys, clock: Clock) -> None:
         self._keys = keys
@@ -50,18 +53,18 @@ class Apply:
         items.add_known_ids(connection, known, now)
         items.add_entries(connection, decision.entries)
         for change in decision.outbox:
-            outboxes.change(connection, change, now)
+            _change(connection, change, now)
         for suppression in decision.suppressions:
             brakes.suppress(connection, suppression)
         return Applied(saved, tuple(draft.id for draft in decision.mails), min((draft.due_at for draft in decision.mails if not draft.hold_reason), default=None))
 
     def _people(self, connection: Connection, decision: Decision, setup: Setup, now: datetime) -> None:
-        """Contacts, participants, and addresses to remember; nobody of ours becomes a participant (decisions.md)."""
+        """Contacts, participants, and addresses to remember; whoever is on an item takes part in it, and nobody of ours does (decisions.md)."""
         outsiders = [one for one in decision.contacts if not setup.is_ours(one.address)]
-        items.add_contacts(connection, outsiders)
+        items.add_contacts(connection, outsiders, fresh={item.id for item in decision.items if not item.version})
         contacts.remember(connection, outsiders, lambda domain: _company(setup, domain), self._clock.new_id, now)
         contacts.add_addresses(connection, decision.remember_addresses)
-        pairs = [*decision.participants]
+        pairs = [*decision.participants, *((one.item_id, address_key(one.address)) for one in outsiders)]
         for draft in decision.mails:
             if draft.item_id and not draft.system_generated:
                 pairs += [(draft.item_id, one.address.key) for one in draft.recipients if one.role != "bcc"]
@@ -79,6 +82,16 @@ class Apply:
             log.warning("template_broken", extra={"note": sealed.note})
         outboxes.insert(connection, draft, sealed, now=now, ref=ref, template=template_for(setup, connector))
         return (KnownId(sealed.message_id, draft.item_id, "out", draft.id),) if draft.item_id else ()
+
+
+def _change(connection: Connection, change: OutboxChange, now: datetime) -> None:
+    """Raises StaleItem for a change that came too late and rests on what was read: a claim was faster, so that all is decided anew."""
+    try:
+        outboxes.change(connection, change, now)
+    except IllegalTransition:
+        if not change.again_if_late:
+            raise
+        raise StaleItem("A mail that waits to be sent") from None
 
 
 def sending_connector(setup: Setup, name: str) -> Connector:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import threading
 import time
@@ -17,6 +16,7 @@ from core.setup import Setup
 from gateway.apply import Apply
 from gateway.clock import Clock, SystemClock
 from gateway.desk import Desk
+from gateway.holders import new_holder
 from gateway.inbound.intake import Intake
 from gateway.inbound.isolate import read_mail
 from gateway.inbound.process import Processor
@@ -172,7 +172,7 @@ def open_house(settings: Settings, *, clock: Clock | None = None) -> House:
         setups=Setups(tick),
         keys=keys,
         apply=Apply(keys, tick),
-        holder=f"{socket.gethostname()[:40]}/{os.getpid()}/{tick.new_id()[:8]}",
+        holder=new_holder(tick.new_id()[:8]),
     )
 
 

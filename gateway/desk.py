@@ -63,7 +63,7 @@ class Desk(MailDesk, InboundDesk):
         """An item with its timeline, newest first, and what may be done to its status now (A-ST-21)."""
         with self._database.read() as connection:
             scene = self._scene(connection, by)
-            return self._shown(connection, self._item(connection, ref, scene), scene.setup)
+            return self._shown(connection, self._item(connection, ref, scene), scene)
 
     def list_items(
         self, by: str, *, status: str | Sequence[str] = (), queue: str = "", assignee: str = "", text: str = "", limit: int = views.MOST_ITEMS

@@ -15,7 +15,7 @@ from core.refusal import NotFound, Refused
 from core.scene import Scene
 from core.setup import Setup
 from core.wording import clean_line
-from core.work_item import WorkItem, possible
+from core.work_item import WorkItem, possible_verbs
 from gateway.clock import Clock
 from gateway.store import items, views
 from gateway.store.engine import Database
@@ -67,10 +67,10 @@ class DeskBase:
         """Write the decision and show its last item as it is now."""
         self._apply(connection, decision, scene.setup, scene.now)
         item_id = decision.items[-1].id
-        return self._shown(connection, items.load(connection, (item_id,))[item_id], scene.setup)
+        return self._shown(connection, items.load(connection, (item_id,))[item_id], scene)
 
-    def _shown(self, connection: Connection, item: WorkItem, setup: Setup) -> Json:
-        return {**views.show_item(connection, setup, item), "possible": [str(event) for event in possible(item)]}
+    def _shown(self, connection: Connection, item: WorkItem, scene: Scene) -> Json:
+        return {**views.show_item(connection, scene.setup, item, self._sight(scene)), "possible": list(possible_verbs(item))}
 
     def _durably(self, deed: Callable[[Connection], Answer]) -> Answer:
         """Run a deed in a durable transaction; decided anew from fresh facts when somebody else was faster, three times in all."""

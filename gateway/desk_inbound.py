@@ -11,13 +11,14 @@ from core.decision import Decision
 from core.mail_facts import MailFacts
 from core.new_item import process_for
 from core.on_mail import OnMail
-from core.refusal import NotFound
+from core.permissions import sees
+from core.refusal import NotFound, Refused
 from core.scene import Scene
 from core.verdict import Action, InboundState
 from core.wording import clean_line
 from core.work_item import WorkItem
 from gateway.desk_base import DeskBase, Json
-from gateway.store import contacts, inbound_list, inbounds, items, sight
+from gateway.store import contacts, inbound_list, inbounds, items, outbox_rows, sight
 from gateway.store.inbound_list import OPEN_STATES, REPLAYABLE, Waiting
 
 
@@ -45,6 +46,7 @@ class InboundDesk(DeskBase):
 
         def deed(connection: Connection) -> Json:
             scene, found = self._waiting(connection, inbound_id, by)
+            outbox_rows.lock_unsent(connection, (self._item(connection, ref, scene).id,))
             item = self._item(connection, ref, scene, lock=True)
             held = self._held_on(connection, found)
             facts = self._facts(connection, found, {**held, item.id: item}, about=(item.id,))
@@ -103,7 +105,11 @@ class InboundDesk(DeskBase):
 
     def _waiting(self, connection: Connection, inbound_id: str, by: str, *, states: frozenset[InboundState] = OPEN_STATES) -> tuple[Scene, Waiting]:
         scene = self._scene(connection, by)
-        return scene, inbound_list.waiting(connection, self._seen_inbound(connection, inbound_id, scene), states=states)
+        found = inbound_list.waiting(connection, self._seen_inbound(connection, inbound_id, scene), states=states)
+        sight = self._sight(scene)
+        if not all(sees(sight, item) for item in items.load(connection, found.item_ids).values()):
+            raise Refused("This mail also waits on an item that you may not see; somebody who sees both must decide.")
+        return scene, found
 
     def _seen_inbound(self, connection: Connection, inbound_id: str, scene: Scene) -> str:
         """The id, if the person may see the message; else it does not exist for them."""
@@ -129,6 +135,7 @@ class InboundDesk(DeskBase):
             sender_known=bool(sender) and bool(contacts.known(connection, (sender,))),
             items=known_items,
             contacts=items.contacts_of(connection, about),
+            unsent=outbox_rows.unsent_of(connection, about),
             numbers=items.take_numbers(connection, 1) if opening else (),
             draft_ids=(self._clock.new_id(),) if opening else (),
             first=found.next,

@@ -28,22 +28,27 @@ class MailDesk(DeskBase):
     """The mails of the desk. Who may touch another's mail is `core.permissions.may_change_mail` (E-33)."""
 
     def mail(self, ref: str, by: str, *, default_undo: timedelta = DEFAULT_UNDO, **letter: Any) -> Json:
-        """Write a mail on an item: the fields of `core.writing.Letter`, of which only `text` is needed. Returns the message in the outbox."""
+        """Write a mail on an item: the fields of `core.writing.Letter`, of which only `text` is needed.
+
+        Returns the message in the outbox; its `warnings` are what the author should have known before sending (decisions.md 16).
+        """
         wanted = letter_of(letter)
         draft_id = self._clock.new_id()
 
-        def deed(connection: Connection) -> OutboxMessage:
+        def deed(connection: Connection) -> tuple[OutboxMessage, tuple[str, ...]]:
             scene = self._scene(connection, by)
+            outboxes.lock_unsent(connection, (self._item(connection, ref, scene).id,))
             item = self._item(connection, ref, scene, lock=True)
             talk = conversations.conversation(connection, item.id)
-            decision = write_mail(item, wanted, scene, talk, draft_id=draft_id, default_undo=default_undo)
+            unsent = outboxes.unsent_of(connection, (item.id,)).get(item.id, ()) if talk.unsent_mail() else ()
+            decision = write_mail(item, wanted, scene, talk, draft_id=draft_id, default_undo=default_undo, unsent=unsent)
             self._apply(connection, decision, scene.setup, scene.now)
-            return self._message(connection, draft_id)
+            return self._message(connection, draft_id), warnings_before_send(talk, by=scene.by, now=scene.now)
 
-        message = self._durably(deed)
+        message, warnings = self._durably(deed)
         if message.due_at <= self._clock.now():
             self._wake_outbox()
-        return outboxes.as_json(message, ref.upper())
+        return {**outboxes.as_json(message, ref.upper()), "warnings": list(warnings)}
 
     def warnings(self, ref: str, by: str, *, seen_at: datetime | None = None) -> tuple[str, ...]:
         """What the author should know before sending: the customer wrote, a colleague answered (decisions.md 16)."""
@@ -60,8 +65,13 @@ class MailDesk(DeskBase):
             wanted = sight.outbox_ids(connection, self._sight(scene), states=tuple(states), item_id=item_id, limit=limit)
             found = outboxes.load(connection, wanted)
             refs = outboxes.refs_of(connection, (message.item_id or "" for message in found.values()))
+            warned = outboxes.warnings_of(connection, found.values())
             off = _disabled(scene.setup)
-            return [outboxes.as_json(found[one], refs.get(found[one].item_id or "", ""), disabled=off) for one in wanted if one in found]
+            return [
+                outboxes.as_json(found[one], refs.get(found[one].item_id or "", ""), disabled=off, warned=warned.get(one, outboxes.QUIET))
+                for one in wanted
+                if one in found
+            ]
 
     def show_outbox(self, outbox_id: str, by: str) -> Json:
         """One mail of the outbox with its attempts and its history."""
@@ -100,7 +110,7 @@ class MailDesk(DeskBase):
         return self._outbox_deed(outbox_id, OutboxEvent.EDIT, by, edit=edit)
 
     def _outbox_deed(self, outbox_id: str, event: OutboxEvent, by: str, *, reason: str = "", edit: Edit | None = None) -> Json:
-        def deed(connection: Connection) -> tuple[OutboxMessage, str]:
+        def deed(connection: Connection) -> tuple[OutboxMessage, Json]:
             scene = self._scene(connection, by)
             message, item = self._seen_message(connection, outbox_id, scene)
             if not may_change_mail(scene.user, message.author, item, scene.setup):
@@ -108,12 +118,12 @@ class MailDesk(DeskBase):
             after = outboxes.act(connection, message.id, event, scene.now, scene.by, reason=clean_line(reason), edit=edit)
             if item is not None:
                 self._tell_item(connection, item.id, after, event, scene)
-            return after, item.ref if item is not None else ""
+            return after, outboxes.as_json(after, item.ref if item is not None else "", warned=outboxes.warnings_on(connection, after))
 
-        message, ref = self._durably(deed)
+        message, shown = self._durably(deed)
         if message.state in (OutboxState.QUEUED, OutboxState.PENDING_RETRY) and message.due_at <= self._clock.now():
             self._wake_outbox()
-        return outboxes.as_json(message, ref)
+        return shown
 
     def _tell_item(self, connection: Connection, item_id: str, message: OutboxMessage, event: OutboxEvent, scene: Scene) -> None:
         """What a deed on a mail means for its item: the outbox row is locked first, then the item, as a delivery does it."""

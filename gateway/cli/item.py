@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from gateway.cli.house import acting, as_option, current_setup, json_option, opened
-from gateway.cli.shown import cell, say, say_fields, say_json, say_table
+from gateway.cli.shown import cell, printable, say, say_fields, say_json, say_table
 
 if TYPE_CHECKING:
     from gateway.bootstrap import House
@@ -137,6 +137,8 @@ def do(ctx: click.Context, /, ref: str, verb: str, by: str | None, as_json: bool
 @click.option("--resolve", is_flag=True, help="Resolve the item with this mail.")
 @click.option("--method", help="With --resolve: how it was resolved.")
 @click.option("--importance", type=click.Choice(["high", "normal", "low"]), help="How important the mail says it is.")
+@click.option("--cancel-if-answered", is_flag=True, help="With --at: it is cancelled if the customer writes or a colleague answers before.")
+@click.option("--yes", is_flag=True, help="Send without being asked, whatever there is to be warned of.")
 @as_option
 @json_option
 @click.pass_context
@@ -152,9 +154,13 @@ def mail(
     bcc: tuple[str, ...],
     send_at: str | None,
     undo: str | None,
+    yes: bool,
     **asked: Any,
 ) -> None:
-    """Write a mail on the item REF; it goes into the outbox."""
+    """Write a mail on the item REF; it goes into the outbox.
+
+    If the customer wrote while an answer waits, or a colleague answered, you are asked before; without a terminal you are told, and it is sent.
+    """
     from core.durations import parse_duration
     from core.refusal import Refused
 
@@ -164,8 +170,7 @@ def mail(
         raise Refused(f"--undo: {fault}.") from None
     with opened(ctx) as house:
         person = acting(house, by)
-        for warning in house.desk.warnings(ref, person):
-            click.echo(f"Warning: {warning}", err=True)
+        ask_before_send(house.desk.warnings(ref, person), yes=yes)
         message = house.desk.mail(
             ref,
             person,
@@ -182,6 +187,21 @@ def mail(
     else:
         say(f"{message['id']} {message['state']}, to be sent {message['due_at']}")
         say(f"Undo: guichet outbox cancel {message['id']}")
+
+
+def ask_before_send(warnings: Sequence[str], *, yes: bool) -> None:
+    """decisions.md 16: the warnings on stderr; on a terminal the person decides, unless they said `--yes`. Raises Refused if they decide against it."""
+    from core.refusal import Refused
+
+    for warning in warnings:
+        click.echo(f"Warning: {printable(warning)}", err=True)
+    if warnings and not yes and on_a_terminal() and not click.confirm("Send it all the same?", err=True):
+        raise Refused("Not sent.")
+
+
+def on_a_terminal() -> bool:
+    """Whether there is somebody to ask."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def moment_of(house: House, person: str, text: str | None) -> datetime | None:

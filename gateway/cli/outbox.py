@@ -10,7 +10,7 @@ import click
 from gateway.cli.house import acting, as_option, json_option, opened
 from gateway.cli.shown import say, say_fields, say_json, say_table
 
-COLUMNS = ("id", "state", "due_at", "item", "from", "to", "subject", "attempts", "last_error")
+COLUMNS = ("id", "state", "due_at", "item", "from", "to", "subject", "attempts", "last_error", "warnings")
 
 DEEDS: dict[str, tuple[str, str, str]] = {
     "send-now": ("send_mail_now", "Send a mail that waits for an undo, its time or its next try.", "to be sent now"),

@@ -80,10 +80,11 @@ def _salvaged(item: str) -> list[tuple[str, str]]:
     A local name in angle brackets stays, too: it is what the agent would see of the sender.
     """
     marks = item.count("@")
-    found = _LONE.search(item) if marks == 1 else _NO_DOMAIN.search(item) if not marks else None
+    start = max(item.find("@") - _LONGEST - 2, 0)  # searched no further than an address reaches: the search is quadratic in what it is given
+    found = _LONE.search(item[start : start + 2 * (_LONGEST + 2)]) if marks == 1 else _NO_DOMAIN.search(item) if not marks else None
     if not found:
         return []
-    name = item[: found.start()].strip(' "<')
+    name = item[: found.start() + (start if marks else 0)].strip(' "<')
     return [(display_name(name), next(group for group in found.groups() if group))]
 
 

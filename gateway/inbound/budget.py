@@ -38,5 +38,11 @@ class Budget:
 DEFAULT = Budget()
 """What one mail may cost in the child process, or directly if it is small."""
 
-INLINE = Budget(parts=1_000, depth=20)
-"""Above this number of parts or levels a mail is read in the child process (architecture.md, section 4)."""
+INLINE = Budget(parts=1_000, depth=20, header_bytes=64_000)
+"""Above this number of parts, levels or bytes of header a mail is read in the child process (architecture.md, section 4).
+
+Of the header because address lists cost up to twelve microseconds a byte.
+"""
+
+HEADER_ONLY = Budget(parts=1, depth=0, header_bytes=64_000, list_bytes=32_000)
+"""For mail whose content could not be read within the limits: nothing of it may cost much a second time."""

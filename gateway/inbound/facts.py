@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, exists, func, select
 
 from core.brakes import OVERALL_WINDOW, SENDER_WINDOW, Brakes, Lately
+from core.decision import KnownId
 from core.mail import FREE_MAIL_DOMAINS, Address, Envelope, Mail
 from core.mail_facts import MailFacts
 from core.outbox import OutboxMessage
@@ -34,6 +35,8 @@ MOST_ITEMS = 200
 MOST_ROUNDS = 5
 """Steps from item to item that are read; a longer chain ends where reading ends."""
 MOST_PEOPLE = 50
+MOST_TAKEN = 1_000
+MOST_COPIES = 200
 
 _K = intake_key.c
 _TAKEN = select(_K.connector, _K.recipient, _K.message_id, _K.content_key, _K.inbound_id, _K.at).where(
@@ -42,6 +45,9 @@ _TAKEN = select(_K.connector, _K.recipient, _K.message_id, _K.content_key, _K.in
     _K.message_id == bindparam("its_id"),
 )
 _TAKEN_NAMELESS = _TAKEN.where(_K.content_key == bindparam("its_content"))
+_TAKEN_NAMED = _TAKEN.order_by((_K.content_key == bindparam("its_content")).desc(), _K.at).limit(bindparam("most"))
+"""Those of the same content first: an id can be used again with other content as often as somebody likes."""
+_ALIKE = select(_K.inbound_id).where(_K.inbound_id.in_(bindparam("ids", expanding=True)), _K.content_key == bindparam("its_content"))
 _PEOPLE = (
     select(contact_address.c.address_key, contact.c.id, contact.c.company)
     .join(contact, contact_address.c.contact_id == contact.c.id)
@@ -50,7 +56,7 @@ _PEOPLE = (
 _A = automatic_mail.c
 _NTH_NEWEST = select(_A.at).where(_A.seq <= select(func.max(_A.seq)).scalar_subquery() - bindparam("before")).order_by(_A.seq.desc()).limit(1)
 _TO_SENDER = select(func.count()).select_from(
-    select(_A.seq).where(_A.address_key == bindparam("its_key"), _A.at > bindparam("since")).limit(bindparam("most")).subquery()
+    select(_A.seq).where(_A.address_key == bindparam("its_mailbox"), _A.at > bindparam("since")).limit(bindparam("most")).subquery()
 )
 _S = suppressed_address.c
 _SUPPRESSED = exists().where(_S.address_key == bindparam("its_key"), _S.until > bindparam("now", type_=_S.until.type))
@@ -82,20 +88,22 @@ class FactReader:
     ) -> Read:
         """Everything routing asks. Raises NotYet for a report about a mail that is just being sent.
 
-        `lock` keeps the items pointed to from changing until the transaction ends, so that two answers at one moment open one follow-up.
+        `lock` keeps the items pointed to from changing until the transaction ends, so that two answers at one moment open one follow-up, and
+        the mails that wait on them, so that a mail is either overtaken or has left.
         """
+        lock = lock and connection.dialect.name != "sqlite"  # there is one writer on SQLite
         found, strange = recipients(mail, envelope, setup)
         ours = tuple(self._verified(recipient) for recipient in found)
         received_at = envelope.received_at or now
         ids = [message_id for _, message_id in message_ids(mail)[:MOST_IDS]]
         signed = frozenset(message_id for message_id in ids if self._keys.verified_message_id(message_id))
         known = items.known_ids(connection, (*ids, mail.message_id))
-        by_ref = items.by_refs(connection, self._refs(mail, ours, setup), lock=lock)
+        by_ref = items.by_refs(connection, self._refs(mail, ours, setup))
         returned = self._returned(connection, mail, ours, by_ref)
         pointed = {one.item_id for message_id in ids for one in known.get(message_id, ())} | {item.id for item in by_ref.values()}
         if returned is not None and returned.item_id:
             pointed.add(returned.item_id)
-        targets = _targets(connection, pointed, {item.id: item for item in by_ref.values()}, lock=lock)
+        targets = _targets(connection, pointed, {} if lock else {item.id: item for item in by_ref.values()}, lock=lock)
         people = _people(connection, mail)
         own_id = self._keys.verified_message_id(mail.message_id)
         own = outbox_rows.get(connection, own_id) if own_id else None
@@ -117,19 +125,26 @@ class FactReader:
             own=_outgoing(own),
             returned=_outgoing(returned),
         )
-        mail_facts = self._mail_facts(facts, mail, people, known, returned)
-        return Read(facts, mail_facts)
+        copies = _copies(connection, inbound_id, mail, known) if mail.message_id in known else ()
+        mail_facts = self._mail_facts(facts, mail, people, copies, returned)
+        return Read(facts, replace(mail_facts, unsent=outbox_rows.unsent_of(connection, targets)) if targets else mail_facts)
 
     def for_opening(self, connection: Connection, read: MailFacts, resolution: Resolution, mail: Mail, now: datetime) -> MailFacts:
-        """What is only asked when items will be opened: brakes, suppression, and the contacts of what is followed up. Numbers come from the caller."""
+        """What is only asked when items will be opened: brakes, suppression, and the contacts of what is followed up. Numbers come from the caller.
+
+        Known to us are then only those a person of ours has written to: a forged mail makes contacts of whomever it names (decisions.md 9).
+        """
         followed = {verdict.old_id for verdict in resolution.verdicts if verdict.copies}
         copied = [address.key for address in mail.cc[:MOST_PEOPLE] if address.key in read.known_people]
         limits, key = self._brakes, read.sender_key
-        asked = {"before": max(limits.per_hour - 1, 0), "its_key": key, "since": now - SENDER_WINDOW, "most": limits.per_sender_day, "now": now}
+        asked = {"before": max(limits.per_hour - 1, 0), "its_key": key, "its_mailbox": counts.mailbox(key), "since": now - SENDER_WINDOW, "most": limits.per_sender_day, "now": now}
         found = connection.execute(_LATELY, asked).one()
         full = limits.per_hour == 0 or (found.nth is not None and found.nth > now - OVERALL_WINDOW)
+        met = contacts.written_to(connection, ([key] if read.sender_known else []) + copied)
         return replace(
             read,
+            sender_known=key in met,
+            known_people={one: company for one, company in read.known_people.items() if one in met},
             contacts=items.contacts_of(connection, followed) if followed else {},
             brakes=limits,
             lately=Lately(sender=found.to_sender, over_hour=full),
@@ -195,9 +210,8 @@ class FactReader:
             authentication=authentication(mail, trusted),
         )
 
-    def _mail_facts(self, facts: Facts, mail: Mail, people: Mapping[str, Any], known: Mapping[str, Any], returned: OutboxMessage | None) -> MailFacts:
+    def _mail_facts(self, facts: Facts, mail: Mail, people: Mapping[str, Any], copies: tuple[str, ...], returned: OutboxMessage | None) -> MailFacts:
         sender = facts.sender
-        copies = known.get(mail.message_id, ()) if mail.message_id else ()
         return MailFacts(
             inbound_id=facts.inbound_id,
             received_at=facts.received_at,
@@ -209,7 +223,7 @@ class FactReader:
             dmarc_failed=sender.authentication.dmarc.value == "fail",
             items={item_id: target.item for item_id, target in facts.targets.items()},
             known_people={key: person.company for key, person in people.items()},
-            same_mail=tuple(dict.fromkeys(one.item_id for one in copies if one.direction == "in" and one.source_id != facts.inbound_id)),
+            same_mail=copies,
             returned=returned,
         )
 
@@ -222,6 +236,8 @@ def _targets(connection: Connection, pointed: Iterable[str], loaded: Mapping[str
         wanted = [item_id for item_id in wanted if item_id not in found][: MOST_ITEMS - len(found)]
         if not wanted:
             break
+        if lock:
+            outbox_rows.lock_unsent(connection, wanted)
         there = {item_id: loaded[item_id] for item_id in wanted if item_id in loaded}
         there.update(items.load(connection, [item_id for item_id in wanted if item_id not in there], lock=lock))
         tied = items.participants_of(connection, there)
@@ -235,6 +251,13 @@ def _people(connection: Connection, mail: Mail) -> dict[str, Any]:
     """Address key → contact row, of authors and Cc that we know."""
     keys = list(dict.fromkeys(address.key for address in (*mail.from_, *mail.cc) if "@" in address.address))[:MOST_PEOPLE]
     return {row.address_key: row for row in connection.execute(_PEOPLE, {"keys": keys})} if keys else {}
+
+
+def _copies(connection: Connection, inbound_id: str, mail: Mail, known: Mapping[str, tuple[KnownId, ...]]) -> tuple[str, ...]:
+    """The items of other copies of this mail: same id and same content, for anybody may use an id again (decisions.md 7 and 8)."""
+    others = [one for one in known[mail.message_id] if one.direction == "in" and one.source_id != inbound_id][:MOST_COPIES]
+    alike = set(connection.execute(_ALIKE, {"ids": [one.source_id for one in others], "its_content": mail.content_key}).scalars()) if others else set()
+    return tuple(dict.fromkeys(one.item_id for one in others if one.source_id in alike))
 
 
 def _identity(connection: Connection, address: Address, people: Mapping[str, Any], *, judged: bool) -> frozenset[str]:
@@ -252,9 +275,9 @@ def _taken(connection: Connection, mail: Mail, ours: tuple[Recipient, ...]) -> d
         "connectors": list({recipient.connector for recipient in ours}),
         "recipients": [recipient.key[:1000] for recipient in ours],
         "its_id": mail.message_id[:998],
+        "its_content": mail.content_key,
     }
-    nameless = not mail.message_id
-    rows = connection.execute(_TAKEN_NAMELESS, {**asked, "its_content": mail.content_key}) if nameless else connection.execute(_TAKEN, asked)
+    rows = connection.execute(_TAKEN_NAMED, {**asked, "most": MOST_TAKEN}) if mail.message_id else connection.execute(_TAKEN_NAMELESS, asked)
     found: dict[tuple[str, str], tuple[Taken, ...]] = {}
     for row in rows:
         place = (row.connector, row.recipient)

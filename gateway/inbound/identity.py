@@ -6,6 +6,7 @@ import re
 
 _BRACKETED = re.compile(r"<([^<>]*+)>")
 _LONGEST = 998
+"""Octets, as of any line (RFC 5322 section 2.1.1); counted so because no index of PostgreSQL takes more than 2,700."""
 _FIRST = _LAST = 50
 
 
@@ -14,7 +15,7 @@ def message_ids(text: str) -> tuple[str, ...]:
     if not text:
         return ()
     found = [_joined(inner) for inner in _BRACKETED.findall(text)] or [_unbracketed(text)]
-    ids = list(dict.fromkeys(one for one in found if one and len(one) <= _LONGEST))
+    ids = list(dict.fromkeys(one for one in found if one and len(one.encode("utf-8", "replace")) <= _LONGEST))
     return tuple(ids) if len(ids) <= _FIRST + _LAST else tuple(ids[:_FIRST] + ids[-_LAST:])
 
 

@@ -21,7 +21,7 @@ from core.mail import Envelope, Mail
 from core.setup import Setup
 from core.verdict import InboundState
 from gateway.clock import Clock
-from gateway.inbound import holders
+from gateway.holders import is_dead, living
 from gateway.inbound.deciding import Decider, Ring, explanation, settlement
 from gateway.inbound.facts import NotYet
 from gateway.inbound.quarantine import stopped
@@ -78,7 +78,7 @@ class Processor:
         self._apply = apply
         self._read_mail = read_mail
         self._holder = holder
-        holders.living(holder)
+        living(holder)
         self._on_mail_queued = on_mail_queued
         self._decider = Decider(setups, keys, clock, limits or Brakes(), ring)
         self._recovered = False
@@ -100,7 +100,13 @@ class Processor:
         return self._safely(claimed[0], None) if claimed else None
 
     def sweep(self, most: int = 1_000) -> int:
-        """Everything that lies about: leases that are over, what failed before, what nobody was told of. Returns how many were processed."""
+        """Everything that lies about: leases that are over, what failed before, what nobody was told of. Returns how many were processed.
+
+        A house with nothing to read is only looked at: nothing is written, nobody waits for a lock.
+        """
+        with self._database.read() as connection:
+            if not self._owed and not inbound_claims.any_unread(connection):
+                return 0
         self.recover()
         done = 0
         for claim in (self._again, self._fresh):
@@ -120,7 +126,7 @@ class Processor:
         with self._database.lazy() as connection:
             self._pay_back(connection, now)
             if not self._recovered:
-                inbound_claims.expire(connection, holders.dead(inbound_claims.holders(connection)), now - timedelta(seconds=1))
+                inbound_claims.expire(connection, [one for one in inbound_claims.holders(connection) if is_dead(one)], now - timedelta(seconds=1))
                 self._recovered = True
             lost = inbound_claims.sweep(connection, now, GONE)
         for inbound_id in lost:

@@ -21,9 +21,9 @@ from core.outbox import OutboxEvent, OutboxMessage, Outcome
 from core.settling import still_to_try
 from core.setup import Connector, Setup
 from gateway.clock import Clock
+from gateway.holders import is_dead, living
 from gateway.keys import Keys
 from gateway.outbound.compose import seal
-from gateway.outbound.holders import is_dead
 from gateway.outbound.port import LeaseTime, Outgoing, Transports
 from gateway.outbound.settler import Apply, Settler
 from gateway.outbound.transports import TransportPool
@@ -75,6 +75,7 @@ class Dispatcher:
         self._clock = clock
         self._settler = Settler(database, setups, clock, apply)
         self._holder = holder
+        living(holder)
         self._pool = TransportPool(folder, environ, hostname, timeout)
         self._transports = transports or self._pool
         self._lease = timedelta(seconds=(lease or LeaseTime()).seconds)
@@ -113,6 +114,8 @@ class Dispatcher:
                 message = outbox_claims.due(connection, now, usable=usable, live=live)
                 if message is None:
                     return None
+                if self._settler.overtaken(connection, message, setup, now):
+                    continue
                 connector = setup.connector_named[message.connector]
                 reason = _must_wait(message, setup) or self._sealed(connection, message, connector, setup)
                 if reason:
@@ -164,7 +167,7 @@ class Dispatcher:
     def recover_own(self) -> int:
         """At start: put right what processes of this machine left that no longer run. Returns how many messages that were."""
         with self._database.read() as connection:
-            left = [(outbox_id, n) for outbox_id, n, holder in outbox_claims.leases(connection) if is_dead(holder, self._holder)]
+            left = [(outbox_id, n) for outbox_id, n, holder in outbox_claims.leases(connection) if is_dead(holder)]
         return sum(self._settler.recover(outbox_id, n) for outbox_id, n in left)
 
     def recover_expired(self, now: datetime) -> int:

@@ -15,6 +15,7 @@ from core.delivery import Delivery, Meaning
 from core.notice import notice
 from core.on_result import Result, died, result
 from core.outbox import OutboxMessage, OutboxState
+from core.overtaken import cancelled_late, cancels_itself
 from core.retry import DEFAULT, unknown_policy
 from core.settling import Rules
 from core.setup import Setup, UnknownPolicy
@@ -72,6 +73,17 @@ class Settler:
             item = _item_of(connection, message)
             self._write(connection, message, died(message, self._rules(message, setup, item), item, now), setup, now)
             return True
+
+    def overtaken(self, connection: Connection, message: OutboxMessage, setup: Setup, now: datetime) -> bool:
+        """A mail that was to cancel itself and was overtaken during an earlier try is cancelled instead of tried again (decisions.md 16).
+
+        Inside the transaction that would claim it, which holds the message.
+        """
+        if not message.attempts or not cancels_itself(message) or not outboxes.warnings_on(connection, message).sentences:
+            return False
+        self._apply(connection, cancelled_late(_item_of(connection, message), message, now, people=setup.user_of), setup, now)
+        log.info("cancelled_itself", extra={"outbox_id": message.id})
+        return True
 
     def _settle(self, connection: Connection, claimed: OutboxMessage, delivery: Delivery) -> None:
         """Locks the message, then the connector's row, then the item, as everybody does."""

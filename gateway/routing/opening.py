@@ -88,7 +88,7 @@ def _open(walk: Walk, verdict: Verdict, process: Process, old: Target | None, li
         process=process.name,
         process_id=process.id,
         send_automated_emails=verdict.send_automated_emails and walk.blocked is None,
-        opens=walk.place(verdict.connector, process),
+        opens=walk.place(verdict.reply_from, old.item.id if old and link == FOLLOW_UP_OF else "", verdict.connector, process),
         old_id=old.item.id if old else "",
         link=link if old else "",
         requester=person,

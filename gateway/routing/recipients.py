@@ -10,6 +10,8 @@ from core.refs import is_reference
 from core.setup import Connector, Setup
 
 MAX_RECIPIENTS = 1_000
+LONGEST = 320
+"""Characters of an address key (RFC 5321 section 4.5.3.1); a plus-tag that makes it longer is none of ours and is left out."""
 DEFAULT_TRUSTED = ("delivered-to", "x-original-to", "envelope-to")
 
 
@@ -72,8 +74,9 @@ def _from_envelope(listed: tuple[str, ...], setup: Setup, named: frozenset[str])
         connector = setup.receiver(key)
         if connector is None:
             strange[key] = Strange(key)
-        elif key not in ours:
-            ours[key] = _recipient(key, connector, setup, Source.ENVELOPE, named)
+        else:
+            found = _recipient(key, connector, setup, Source.ENVELOPE, named)
+            ours.setdefault(found.key, found)
     return tuple(ours.values()), tuple(strange.values())
 
 
@@ -93,10 +96,12 @@ def _add(found: dict[str, Recipient], key: str, setup: Setup, fetched: Connector
         return
     connector = setup.receiver(key)
     if connector is not None and (fetched is None or connector.name == fetched.name):
-        found[key] = _recipient(key, connector, setup, source, named)
+        recipient = _recipient(key, connector, setup, source, named)
+        found.setdefault(recipient.key, recipient)
 
 
 def _recipient(key: str, connector: Connector, setup: Setup, source: Source, named: frozenset[str]) -> Recipient:
     base, tag = (key, "") if key in setup.connector_of else split_tag(key)
+    key, tag = (key, tag) if len(key) <= LONGEST else (base, "")
     ref = tag.upper() if is_reference(tag) else ""
     return Recipient(key, base, connector.name, source, tag, plain_ref=ref, named=key in named or base in named)

@@ -56,12 +56,21 @@ def _special(walk: Walk) -> list[Verdict]:
     kind = walk.classification.kind
     if kind is Kind.LOOP:
         return [Verdict(_first(walk), Action.IGNORE, f"a loop: {'; '.join(walk.classification.reasons)}")]
-    if kind not in REPORTS:
+    if kind not in REPORTS or _only_looks_like_one(walk):
         return []
     again = [verdict for verdict in (_duplicate(walk, recipient) for recipient in walk.facts.recipients) if verdict is not None]
     if again and len(again) == len(walk.facts.recipients):
         return again
     return [_report(walk)]
+
+
+def _only_looks_like_one(walk: Walk) -> bool:
+    """Neither the form nor the null sender of a report, and about no mail of ours: somebody passes one on or writes of one, and people must see it."""
+    mail, facts = walk.mail, walk.facts
+    if mail.content_type == "multipart/report" or facts.null_sender or not walk.envelope.sender or facts.returned is not None:
+        return False
+    walk.trace.miss("match", "returned mail", "it has a return path and speaks of no mail of ours: routed like any other, without automatic mail")
+    return True
 
 
 def _report(walk: Walk) -> Verdict:

@@ -24,8 +24,7 @@ class Walk:
         self.blocked: BlockEffect | None = blocked(facts.setup, facts.sender.key)
         self.followed: dict[str, Verdict] = {}
         self._subject: Subject | None = None
-        self._opened = 0
-        self._queues: dict[str, int] = {}
+        self._numbers: dict[tuple[str, str], int] = {}
 
     @property
     def is_spam(self) -> bool:
@@ -42,14 +41,12 @@ class Walk:
     def connector(self, name: str) -> Connector | None:
         return self.setup.connector_named.get(name)
 
-    def place(self, connector: str, process: Process) -> int:
-        """The number of a new item: one for each address, or one for each queue where the connector says so (decisions.md 7)."""
+    def place(self, base: str, followed: str, connector: str, process: Process) -> int:
+        """The number of a new item: one for each address of ours, or one for each queue where the connector says so (decisions.md 7).
+
+        Plus-tags make no further addresses, so that a mail to a hundred of them opens one item; but every closed item has its own follow-up.
+        """
         owner = self.connector(connector)
         shared = owner is not None and owner.one_item_per_queue
-        if shared and process.queue in self._queues:
-            return self._queues[process.queue]
-        number = self._opened
-        self._opened += 1
-        if shared:
-            self._queues[process.queue] = number
-        return number
+        place = ("queue", process.queue) if shared else (base, followed)
+        return self._numbers.setdefault(place, len(self._numbers))

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, fun
 from sqlalchemy.dialects.postgresql import insert as upsert_insert
 
 from core.decision import Suppression
+from core.mail import split_tag
 from core.outbox import Draft
 from gateway.store.schema import automatic_mail, suppressed_address
 
@@ -50,18 +51,23 @@ class Counted:
     overall: int
 
 
+def mailbox(address_key: str) -> str:
+    """What the brake for an address counts under: without the plus-tag, which anybody can vary."""
+    return split_tag(address_key)[0]
+
+
 def counted(connection: Connection, item_id: str, address_key: str, now: datetime, *, most: int = 1000) -> Counted:
     """The three counts, each up to `most`, so that a flood does not make counting slow. Mails held by a brake are counted as well."""
     return Counted(
         item=_number(connection, _BY_ITEM, now - PER_ITEM, most, its_item=item_id),
-        address=_number(connection, _BY_ADDRESS, now - PER_ADDRESS, most, its_address=address_key),
+        address=_number(connection, _BY_ADDRESS, now - PER_ADDRESS, most, its_address=mailbox(address_key)),
         overall=_number(connection, _ALL, now - OVERALL, most),
     )
 
 
 def count_automatic(connection: Connection, draft: Draft, now: datetime) -> None:
     """Count an automatic mail that is put into the outbox, once for each of its addresses."""
-    rows = [{"at": now, "item_id": draft.item_id, "address_key": one.address.key} for one in draft.recipients]
+    rows = [{"at": now, "item_id": draft.item_id, "address_key": mailbox(one.address.key)} for one in draft.recipients]
     if rows:
         connection.execute(_INSERT, rows)
 

@@ -5,18 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, bindparam, exists, select
 from sqlalchemy.dialects.postgresql import insert
 
 from core.decision import ContactOnItem
 from core.mail import address_key
-from gateway.store.schema import contact, contact_address
+from gateway.store.schema import contact, contact_address, outbox, outbox_recipient
 
 _KNOWN = select(contact_address.c.address_key, contact_address.c.contact_id).where(contact_address.c.address_key.in_(bindparam("keys", expanding=True)))
 _COMPANION = select(contact_address.c.contact_id, contact_address.c.address_key).where(
     contact_address.c.contact_id.in_(
         select(contact_address.c.contact_id).where(contact_address.c.address_key.in_(bindparam("keys", expanding=True)))
     )
+)
+_WRITTEN_TO = select(contact_address.c.address_key).where(
+    contact_address.c.address_key.in_(bindparam("keys", expanding=True)),
+    exists().where(
+        outbox_recipient.c.address_key == contact_address.c.address_key,
+        outbox.c.id == outbox_recipient.c.outbox_id,
+        outbox.c.system_generated.is_(False),
+        outbox.c.sent_at.is_not(None),
+    ),
 )
 _INSERT = contact.insert()
 _ADDRESS_INSERT = insert(contact_address).on_conflict_do_nothing()
@@ -28,6 +37,11 @@ def known(connection: Connection, keys: Iterable[str]) -> dict[str, str]:
     if not wanted:
         return {}
     return {row.address_key: row.contact_id for row in connection.execute(_KNOWN, {"keys": wanted})}
+
+
+def written_to(connection: Connection, keys: Sequence[str]) -> frozenset[str]:
+    """Those of `keys` to whom a mail by a person of ours has left."""
+    return frozenset(connection.execute(_WRITTEN_TO, {"keys": list(keys)}).scalars()) if keys else frozenset()
 
 
 def all_addresses(connection: Connection, keys: Iterable[str]) -> frozenset[str]:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, or_, select
+from sqlalchemy import Connection, and_, bindparam, func, or_, select
 
 from core.conversation import Conversation, LastMail, Said
 from core.decision import EntryKind
 from core.mail import Address, address_key
 from core.outbox import OutboxState
+from core.verdict import Action
 from gateway.store.items import contacts_of
 from gateway.store.schema import inbound, inbound_body, known_id, outbox, timeline
 
 MOST_SAID = 200
+SHOWN_ONLY = (Action.APPEND.value, Action.BOUNCE.value)
+"""Mails that stand on an item without being joined to it: whoever wrote them is never who an answer goes to."""
 MOST_IDS = 60
 _WORKED_IN = ("to_do", "in_progress")
 
@@ -43,7 +46,11 @@ _LAST_MAIL = (
     .select_from(
         timeline.join(inbound, timeline.c.inbound_id == inbound.c.id).outerjoin(inbound_body, inbound_body.c.inbound_id == inbound.c.id)
     )
-    .where(timeline.c.item_id == bindparam("item_id"), timeline.c.kind == EntryKind.MAIL_IN.value)
+    .where(
+        timeline.c.item_id == bindparam("item_id"),
+        timeline.c.kind == EntryKind.MAIL_IN.value,
+        func.coalesce(timeline.c.facts["action"].as_string(), "").not_in(SHOWN_ONLY),
+    )
     .order_by(timeline.c.seq.desc())
     .limit(1)
 )

@@ -34,7 +34,7 @@ class Database:
             self._durable = _sqlite(self.url, "FULL", pool_size)
             self._lazy = _sqlite(self.url, "NORMAL", pool_size)
         else:
-            self._durable = self._lazy = create_engine(self.url, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True)
+            self._durable = self._lazy = create_engine(self.url, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True, hide_parameters=True)
 
     @property
     def engine(self) -> Engine:
@@ -107,6 +107,7 @@ def _sqlite(url: URL, synchronous: str, pool_size: int) -> Engine:
         poolclass=QueuePool,
         pool_size=pool_size,
         max_overflow=pool_size,
+        hide_parameters=True,  # they are bodies of mails and more that no log and no reason may quote
         connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False, "isolation_level": None},
     )
 
@@ -120,10 +121,6 @@ def _sqlite(url: URL, synchronous: str, pool_size: int) -> Engine:
         cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
         cursor.execute("PRAGMA temp_store = MEMORY")
         cursor.close()
-
-    @event.listens_for(engine, "begin")
-    def _silent(connection: Connection) -> None:
-        """SQLAlchemy's own BEGIN is none of the driver's business here: `isolation_level=None`, and we say BEGIN [IMMEDIATE] ourselves."""
 
     return engine
 

@@ -61,6 +61,7 @@ _EXPIRED_FOR_GOOD = (
     .values(state="quarantined", reason=bindparam("because"), settled_at=bindparam("now"), lease_until=None, lease_by=None)
     .returning(_C.id)
 )
+_UNREAD = select(_C.id).where(_C.state.in_(("new", "working"))).limit(1)
 _HOLDERS = select(_C.lease_by).where(_C.state == "working", _C.lease_by.is_not(None)).distinct()
 _OF_HOLDER = update(inbound).where(_C.state == "working", _C.lease_by == bindparam("its_holder")).values(lease_until=bindparam("past"))
 _CHANGE = state_change.insert()
@@ -77,6 +78,11 @@ class Claimed:
     replayed: bool = False
     size: int = 0
     """Bytes of the raw mail."""
+
+
+def any_unread(connection: Connection) -> bool:
+    """Whether anything is new or being read; cheap, for those who ask every second."""
+    return connection.execute(_UNREAD).first() is not None
 
 
 def claim(connection: Connection, now: datetime, holder: str, lease: timedelta, most: int = 8) -> list[Claimed]:

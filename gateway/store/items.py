@@ -6,7 +6,7 @@ Every statement is built once; SQLAlchemy caches what it compiles to. Reading on
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -22,6 +22,9 @@ from gateway.store.schema import counter, item, item_contact, item_link, known_i
 
 ITEM_NUMBER = "item_number"
 """Name of the counter row on SQLite and of the sequence on PostgreSQL."""
+
+MOST_KNOWN = 1_000
+"""Places that the ids of one mail are followed to: anybody may use an id again for any number of mails."""
 
 REVERSE_LINK = {"follow_up_of": "followed_by", "followed_by": "follow_up_of"}
 """How a link reads from the other item; the kinds not named read the same both ways."""
@@ -63,7 +66,7 @@ _PARTICIPANTS = select(participant).where(participant.c.item_id.in_(bindparam("i
 _PARTICIPANT_INSERT = insert(participant).on_conflict_do_nothing()
 _LINKS = select(item_link).where(item_link.c.item_id.in_(bindparam("ids", expanding=True))).order_by(item_link.c.at, item_link.c.other_id, item_link.c.kind)
 _LINK_INSERT = insert(item_link).on_conflict_do_nothing()
-_KNOWN = select(known_id).where(known_id.c.message_id.in_(bindparam("message_ids", expanding=True))).order_by(known_id.c.at, known_id.c.item_id)
+_KNOWN = select(known_id).where(known_id.c.message_id.in_(bindparam("message_ids", expanding=True))).order_by(known_id.c.at, known_id.c.item_id).limit(bindparam("most"))
 _KNOWN_INSERT = insert(known_id).on_conflict_do_nothing()
 _ENTRY_INSERT = timeline.insert()
 
@@ -143,21 +146,24 @@ def contacts_of(connection: Connection, ids: Iterable[str]) -> dict[str, tuple[C
     return {one: tuple(contacts) for one, contacts in found.items()}
 
 
-def add_contacts(connection: Connection, contacts: Sequence[ContactOnItem]) -> None:
-    """Put people on items: new ones are written, those that are there get the further tags, and a name if they had none. They become participants."""
+def add_contacts(connection: Connection, contacts: Sequence[ContactOnItem], *, fresh: Container[str] = ()) -> None:
+    """Put people on items: new ones are written, those that are there get the further tags, and a name if they had none.
+
+    Nobody is looked for on items that are `fresh`: inserted in this transaction.
+    """
     merged: dict[tuple[str, str], ContactOnItem] = {}
     for contact in contacts:
         place = (contact.item_id, address_key(contact.address))
         merged[place] = _merged(merged[place], contact) if place in merged else contact
     if not merged:
         return
-    rows = connection.execute(_CONTACTS, {"ids": list(dict.fromkeys(item_id for item_id, _ in merged))})
+    older = list(dict.fromkeys(item_id for item_id, _ in merged if item_id not in fresh))
+    rows = connection.execute(_CONTACTS, {"ids": older}) if older else ()
     there = {(row.item_id, row.address_key): ContactOnItem(row.item_id, row.address, row.name, tuple(row.tags)) for row in rows}
     _insert_contacts(connection, {place: contact for place, contact in merged.items() if place not in there})
     for place, contact in merged.items():
         if place in there and (both := _merged(there[place], contact)) != there[place]:
             connection.execute(_CONTACT_UPDATE, {"its_item": place[0], "its_key": place[1], "new_name": both.name, "new_tags": list(both.tags)})
-    add_participants(connection, merged)
 
 
 def _insert_contacts(connection: Connection, fresh: Mapping[tuple[str, str], ContactOnItem]) -> None:
@@ -213,11 +219,11 @@ def add_links(connection: Connection, links: Iterable[Link], now: datetime) -> N
 
 
 def known_ids(connection: Connection, message_ids: Iterable[str]) -> dict[str, tuple[KnownId, ...]]:
-    """Where each of these Message-IDs (without brackets) points, the oldest first; those that point nowhere are left out."""
+    """Where each of these Message-IDs (without brackets) points, the oldest first; those that point nowhere are left out. At most `MOST_KNOWN` in all."""
     wanted = list(dict.fromkeys(one for one in message_ids if one))
     found: dict[str, list[KnownId]] = defaultdict(list)
     if wanted:
-        for row in connection.execute(_KNOWN, {"message_ids": wanted}):
+        for row in connection.execute(_KNOWN, {"message_ids": wanted, "most": MOST_KNOWN}):
             found[row.message_id].append(KnownId(row.message_id, row.item_id, row.direction, row.source_id))
     return {message_id: tuple(known) for message_id, known in found.items()}
 

@@ -6,8 +6,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, select, update
 
+from core.conversation import UNSENT
 from core.mail import Address, Importance
 from core.outbox import Draft, OutboxMessage, OutboxState, Outcome, Purpose, Recipient, Sealed
 from gateway.store.schema import outbox, outbox_recipient, raw_mail, state_change
@@ -29,6 +30,13 @@ _RECIPIENTS = (
     .where(outbox_recipient.c.outbox_id.in_(bindparam("ids", expanding=True)))
     .order_by(outbox_recipient.c.outbox_id, outbox_recipient.c.address_key)
 )
+_UNSENT = and_(
+    outbox.c.item_id.in_(bindparam("item_ids", expanding=True)),
+    outbox.c.state.in_([str(state) for state in sorted(UNSENT)]),
+    outbox.c.system_generated.is_(False),
+)
+_UNSENT_OF = SELECT.where(_UNSENT).order_by(outbox.c.seq, outbox.c.id).limit(bindparam("most"))
+_UNSENT_LOCKED = select(outbox.c.id).where(_UNSENT).order_by(outbox.c.id).with_for_update()
 _RAW = select(raw_mail.c.bytes).where(raw_mail.c.id == bindparam("wanted"))
 INSERT_CHANGE = state_change.insert()
 UPDATE_RECIPIENT = (
@@ -38,6 +46,8 @@ UPDATE_RECIPIENT = (
 )
 
 _ROLES = ("to", "cc", "bcc")
+MOST_UNSENT = 200
+"""Mails that one mail can overtake."""
 
 
 # ---------------------------------------------------------------- reading
@@ -66,6 +76,21 @@ def load(connection: Connection, ids: Collection[str]) -> dict[str, OutboxMessag
 def of_item(connection: Connection, item_id: str) -> list[OutboxMessage]:
     """The mails of an item, oldest first."""
     return messages(connection, connection.execute(_OF_ITEM, {"wanted_item": item_id}))
+
+
+def unsent_of(connection: Connection, item_ids: Collection[str]) -> dict[str, tuple[OutboxMessage, ...]]:
+    """The mails by people that have not left, by item, the oldest first; items without any are left out."""
+    rows = connection.execute(_UNSENT_OF, {"item_ids": list(item_ids), "most": MOST_UNSENT}) if item_ids else ()
+    found: dict[str, tuple[OutboxMessage, ...]] = {}
+    for message in messages(connection, rows):
+        found[message.item_id or ""] = (*found.get(message.item_id or "", ()), message)
+    return found
+
+
+def lock_unsent(connection: Connection, item_ids: Collection[str]) -> None:
+    """Keep these mails as they are until the transaction ends. Call it before the items are locked: everybody locks a mail before its item."""
+    if item_ids and connection.dialect.name != "sqlite":  # there is one writer on SQLite
+        connection.execute(_UNSENT_LOCKED, {"item_ids": sorted(item_ids)}).all()
 
 
 def listing(
@@ -135,6 +160,7 @@ def content_of(draft: Draft, ref: str) -> dict[str, Any]:
         "language": draft.language,
         "facts": dict(draft.facts),
         "ref": ref,
+        **({"cancel_if_answered": True} if draft.cancel_if_answered else {}),
     }
 
 
@@ -162,6 +188,7 @@ def draft_of(message: OutboxMessage) -> tuple[Draft, str]:
         resolves=message.resolves,
         starts_clock=message.starts_clock,
         hold_reason=message.hold_reason,
+        cancel_if_answered=message.cancel_if_answered,
         facts=content["facts"],
     )
     return draft, content["ref"]

@@ -3,18 +3,62 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, select
 
+from core.conversation import UNSENT
+from core.decision import EntryKind
 from core.mail import Address
 from core.outbox import OutboxMessage, OutboxState
-from gateway.store.schema import item, outbox_attempt, state_change
+from core.overtaken import TOLD, WROTE_AT, Kind
+from gateway.store.schema import item, outbox_attempt, state_change, timeline
 
 _REFS = select(item.c.id, item.c.ref).where(item.c.id.in_(bindparam("ids", expanding=True)))
 _ATTEMPTS = select(outbox_attempt).where(outbox_attempt.c.outbox_id == bindparam("wanted")).order_by(outbox_attempt.c.n)
 _HISTORY = select(state_change).where(state_change.c.what == "outbox", state_change.c.row_id == bindparam("wanted")).order_by(state_change.c.seq)
+_WARNINGS = (
+    select(timeline.c.outbox_id, timeline.c.text, timeline.c.facts)
+    .where(
+        timeline.c.item_id.in_(bindparam("item_ids", expanding=True)),
+        timeline.c.outbox_id.in_(bindparam("ids", expanding=True)),
+        timeline.c.kind == EntryKind.ATTENTION.value,
+    )
+    .order_by(timeline.c.seq)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """What the author of a mail should know, as sentences, and when the customer wrote last since (ISO 8601 in UTC, or None)."""
+
+    sentences: tuple[str, ...] = ()
+    customer_wrote_at: str | None = None
+
+
+QUIET = Warned()
+
+
+def warnings_of(connection: Connection, found: Iterable[OutboxMessage]) -> dict[str, Warned]:
+    """Outbox id → what overtook the mail while it waited, of the mails that have not left (decisions.md 16); read from the timelines."""
+    waiting = {message.id: message.item_id for message in found if message.item_id and not message.system_generated and message.state in UNSENT}
+    if not waiting:
+        return {}
+    warned: dict[str, Warned] = {}
+    for row in connection.execute(_WARNINGS, {"ids": list(waiting), "item_ids": list(dict.fromkeys(waiting.values()))}):
+        facts: Mapping[str, Any] = row.facts or {}
+        if TOLD in facts:
+            so_far = warned.get(row.outbox_id, QUIET)
+            wrote_at = facts[WROTE_AT].replace("+00:00", "Z") if facts[TOLD] == Kind.CUSTOMER_WROTE else so_far.customer_wrote_at
+            warned[row.outbox_id] = Warned((*so_far.sentences, row.text), wrote_at)
+    return warned
+
+
+def warnings_on(connection: Connection, message: OutboxMessage) -> Warned:
+    """The same for one mail."""
+    return warnings_of(connection, (message,)).get(message.id, QUIET)
 
 
 def refs_of(connection: Connection, item_ids: Iterable[str]) -> dict[str, str]:
@@ -23,8 +67,8 @@ def refs_of(connection: Connection, item_ids: Iterable[str]) -> dict[str, str]:
     return {row.id: row.ref for row in connection.execute(_REFS, {"ids": wanted})} if wanted else {}
 
 
-def as_json(message: OutboxMessage, ref: str = "", *, disabled: Collection[str] = ()) -> dict[str, Any]:
-    """A message with the fields of contract section 3; `disabled` are the connectors that were switched off."""
+def as_json(message: OutboxMessage, ref: str = "", *, disabled: Collection[str] = (), warned: Warned = QUIET) -> dict[str, Any]:
+    """A message with the fields of contract section 3; `disabled` are the connectors that were switched off, `warned` is what overtook it."""
     waits = message.state in (OutboxState.QUEUED, OutboxState.PENDING_RETRY)
     content: Mapping[str, Any] = message.content
     name, address = content.get("from", ("", ""))
@@ -54,6 +98,9 @@ def as_json(message: OutboxMessage, ref: str = "", *, disabled: Collection[str] 
         "scheduled": message.scheduled,
         "resolves": message.resolves,
         "attachment_count": message.attachment_count,
+        "cancel_if_answered": message.cancel_if_answered,
+        "warnings": list(warned.sentences),
+        "customer_wrote_at": warned.customer_wrote_at,
     }
 
 
@@ -61,7 +108,12 @@ def detail(connection: Connection, message: OutboxMessage, *, disabled: Collecti
     """A message with its text, its attempts and its history, for `outbox show`."""
     shown: Any = message.content.get("shown") or message.content
     return {
-        **as_json(message, refs_of(connection, (message.item_id or "",)).get(message.item_id or "", ""), disabled=disabled),
+        **as_json(
+            message,
+            refs_of(connection, (message.item_id or "",)).get(message.item_id or "", ""),
+            disabled=disabled,
+            warned=warnings_on(connection, message),
+        ),
         "bcc": [str(one.address) for one in message.recipients if one.role == "bcc"],
         "text": shown["text"],
         "tries_left": message.tries_left,

@@ -24,16 +24,37 @@ from gateway.store.outbox_rows import (
     get,
     listing,
     load,
+    lock_unsent,
     of_item,
     raw,
     recipient_rows,
     sealed_values,
     to_text,
+    unsent_of,
 )
-from gateway.store.outbox_shown import as_json, detail, history, refs_of
+from gateway.store.outbox_shown import QUIET, as_json, detail, history, refs_of, warnings_of, warnings_on
 from gateway.store.schema import outbox, outbox_recipient, raw_mail
 
-__all__ = ["act", "as_json", "change", "detail", "draft_of", "get", "history", "insert", "listing", "load", "of_item", "raw", "refs_of"]
+__all__ = [
+    "QUIET",
+    "act",
+    "as_json",
+    "change",
+    "detail",
+    "draft_of",
+    "get",
+    "history",
+    "insert",
+    "listing",
+    "load",
+    "lock_unsent",
+    "of_item",
+    "raw",
+    "refs_of",
+    "unsent_of",
+    "warnings_of",
+    "warnings_on",
+]
 
 _MICROS = bindparam("micros", type_=BigInteger)
 _SEQ = (

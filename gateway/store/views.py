@@ -8,21 +8,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, exists, or_, select
+from sqlalchemy import ColumnElement, Connection, exists, or_, select
 
 from core.decision import ContactOnItem
-from core.permissions import Sight
+from core.permissions import Sight, sees
 from core.setup import Setup
 from core.work_item import Resolution, WorkItem
 from gateway.store.item_rows import item_of
-from gateway.store.items import contacts_of, links_of
+from gateway.store.items import contacts_of, links_of, load
 from gateway.store.schema import item, item_contact, timeline
 from gateway.store.sight import visible
 from gateway.store.timelines import MOST_LINES, moment_json, timeline_of
 
 MOST_ITEMS = 500
-
-_REFS = select(item.c.id, item.c.ref, item.c.title, item.c.status).where(item.c.id.in_(bindparam("ids", expanding=True)))
 
 
 # ---------------------------------------------------------------- lists
@@ -69,14 +67,14 @@ def _contains(text: str) -> ColumnElement[bool]:
 # ---------------------------------------------------------------- one item
 
 
-def show_item(connection: Connection, setup: Setup, work_item: WorkItem, *, lines: int = MOST_LINES) -> dict[str, Any]:
-    """An item with its links and its timeline, newest first."""
+def show_item(connection: Connection, setup: Setup, work_item: WorkItem, sight: Sight, *, lines: int = MOST_LINES) -> dict[str, Any]:
+    """An item with its links and its timeline, newest first. Of linked items out of sight only the reference is told (decisions.md 7 and 21)."""
     contacts = contacts_of(connection, (work_item.id,))[work_item.id]
     shown = item_json(work_item, setup, contacts)
     shown |= {
         "description": work_item.description,
         "resolution": resolution_json(work_item.resolution),
-        "links": _links(connection, work_item.id),
+        "links": _links(connection, work_item.id, sight),
         "timeline": timeline_of(connection, work_item, most=lines),
     }
     return shown
@@ -126,11 +124,12 @@ def resolution_json(resolution: Resolution | None) -> dict[str, Any] | None:
     }
 
 
-def _links(connection: Connection, item_id: str) -> list[dict[str, Any]]:
+def _links(connection: Connection, item_id: str, sight: Sight) -> list[dict[str, Any]]:
     links = links_of(connection, (item_id,))[item_id]
-    refs = {row.id: row for row in connection.execute(_REFS, {"ids": [link.other_id for link in links]})} if links else {}
-    return [
-        {"kind": link.kind, "ref": refs[link.other_id].ref, "title": refs[link.other_id].title, "status": refs[link.other_id].status}
-        for link in links
-        if link.other_id in refs
-    ]
+    others = load(connection, [link.other_id for link in links])
+    return [{"kind": link.kind, **_linked(others[link.other_id], sight)} for link in links if link.other_id in others]
+
+
+def _linked(other: WorkItem, sight: Sight) -> dict[str, str]:
+    seen = sees(sight, other)
+    return {"ref": other.ref, "title": other.title if seen else "", "status": other.status.value if seen else ""}

@@ -77,6 +77,53 @@ def test_a_text_from_standard_input(guichet: Guichet, ticket: str) -> None:
     assert "Voilà." in next(entry["text"] for entry in shown if entry.get("outbox_id") == message["id"])
 
 
+def _answered_by_bob(guichet: Guichet, ticket: str) -> None:
+    guichet("item", "mail", ticket, "--text", "On it.", "--as", "bob@demo.example")
+
+
+WARNING = "Warning: An answer by bob@demo.example waits to be sent.\n"
+
+
+def test_without_a_terminal_the_author_is_told_and_the_mail_is_sent(guichet: Guichet, ticket: str) -> None:
+    """decisions.md 16: the warnings stand on stderr and in the JSON; without any there are none."""
+    _answered_by_bob(guichet, ticket)
+    said = guichet("item", "mail", ticket, "--text", "Me too.", "--json", *ANN)
+    assert (said.code, said.err, said.json["warnings"]) == (0, WARNING, ["An answer by bob@demo.example waits to be sent."])
+    assert guichet("outbox", "list", "--json").json[0]["warnings"] == []
+
+
+@pytest.mark.parametrize(("typed", "more", "code", "sent"), [("n\n", (), 2, 1), ("y\n", (), 0, 2), ("", ("--yes",), 0, 2), ("", (), 130, 1)])
+def test_on_a_terminal_the_author_is_asked(
+    guichet: Guichet, ticket: str, monkeypatch: pytest.MonkeyPatch, typed: str, more: tuple[str, ...], code: int, sent: int
+) -> None:
+    """decisions.md 16: no and the end of input send nothing, yes and --yes send."""
+    _answered_by_bob(guichet, ticket)
+    monkeypatch.setattr("gateway.cli.item.on_a_terminal", lambda: True)
+    said = guichet("item", "mail", ticket, "--text", "Me too.", *more, *ANN, stdin=typed.encode())
+    assert said.code == code
+    assert said.err.startswith(WARNING) and ("Send it all the same?" in said.err) == (not more)
+    assert len(guichet("outbox", "list", "--state", "queued", "--json").json) == sent
+
+
+def test_nobody_is_asked_when_all_is_quiet(guichet: Guichet, ticket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing to be warned of, nothing to confirm."""
+    monkeypatch.setattr("gateway.cli.item.on_a_terminal", lambda: True)
+    said = guichet("item", "mail", ticket, "--text", "Hello.", *ANN)
+    assert (said.code, said.err) == (0, "")
+
+
+def test_a_scheduled_mail_cancels_itself(guichet: Guichet, ticket: str, work: Callable[[], None]) -> None:
+    """decisions.md 16: `--cancel-if-answered` with `--at`; the customer's next mail cancels it. Without a time it is refused."""
+    assert "scheduled" in guichet("item", "mail", ticket, "--text", "x", "--cancel-if-answered", *ANN).err
+    message = guichet("item", "mail", ticket, "--text", "Any news?", "--at", "PT2H", "--cancel-if-answered", "--json", *ANN).json
+    assert message["cancel_if_answered"] is True
+    reply = mail("Re: Broken lamp", text="It works.", more=f"In-Reply-To: <{message['message_id']}>\r\n")
+    assert guichet("receive", "--from", "alice@acme.example", "--to", "support@demo.example", stdin=reply).code == 0
+    work()
+    shown = guichet("outbox", "show", message["id"], "--json").json
+    assert (shown["state"], "it was set to cancel itself" in shown["history"][-1]["reason"]) == ("cancelled", True)
+
+
 def test_undo(guichet: Guichet, ticket: str) -> None:
     """A mail within its delay is taken back by its id; twice is too late."""
     message = guichet("item", "mail", ticket, "--text", "Wait!", "--undo", "PT2M", "--json", *ANN).json

@@ -25,10 +25,11 @@ GUICHET = str(Path(sys.executable).parent / "guichet")
 PATIENCE = 60.0
 
 
-def eventually(what: Callable[[], Any]) -> Any:
-    """The first true answer; fails after a minute."""
+def eventually(what: Callable[[], Any], of: Running | None = None) -> Any:
+    """The first true answer; fails after a minute, or when the service it is about has ended."""
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
+        assert of is None or of.process.poll() is None, f"the service has ended: {of.err.read_text('utf-8')[-2_000:]}"
         try:
             answer = what()
         except OSError:
@@ -98,11 +99,11 @@ def test_the_demo_from_nothing_to_an_answered_mail_and_on_after_a_restart(tmp_pa
     asked = ("demo", "--dir", folder, "--smtp-port", smtp, "--web-port", web)
     config = folder / "guichet.toml"
     with running(tmp_path / "first", *asked) as demo:
-        eventually(lambda: "Send a mail" in demo.out.read_text("utf-8"))
-        assert eventually(lambda: len(ask(tmp_path, config, "item", "list")) == 6)
+        eventually(lambda: "Send a mail" in demo.out.read_text("utf-8"), demo)
+        assert eventually(lambda: len(ask(tmp_path, config, "item", "list")) == 6, demo)
         assert json.loads(_get(web, "/readyz"))["ready"] is True
         _send(smtp, "One more")
-        eventually(lambda: any(item["title"] == "One more" for item in ask(tmp_path, config, "item", "list")))
+        eventually(lambda: any(item["title"] == "One more" for item in ask(tmp_path, config, "item", "list")), demo)
         eventually(lambda: any(b"One more" in file.read_bytes() or b"alice@acme.example" in file.read_bytes() for file in (folder / "outgoing" / "new").iterdir()))
         assert demo.end(signal.SIGINT) == 0
         said = demo.out.read_text("utf-8")
@@ -112,10 +113,10 @@ def test_the_demo_from_nothing_to_an_answered_mail_and_on_after_a_restart(tmp_pa
         assert line in said, "passwords are printed on the first start"
     assert (folder / "secret.key").stat().st_mode & 0o777 == 0o600
     with running(tmp_path / "second", *asked) as demo:
-        eventually(lambda: "Send a mail" in demo.out.read_text("utf-8"))
+        eventually(lambda: "Send a mail" in demo.out.read_text("utf-8"), demo)
         assert len(ask(tmp_path, config, "item", "list")) == 7, "what was there is there, and the samples are not played again"
         _send(smtp, "After the restart")
-        eventually(lambda: any(item["title"] == "After the restart" for item in ask(tmp_path, config, "item", "list")))
+        eventually(lambda: any(item["title"] == "After the restart" for item in ask(tmp_path, config, "item", "list")), demo)
         assert demo.end() == 0
         assert passwords.read_text("utf-8").splitlines()[0].split()[-1] not in demo.out.read_text("utf-8"), "only the first start prints them"
 
@@ -152,7 +153,7 @@ def test_serve_prints_its_settings_and_drains_on_sigterm(tmp_path: Path, served:
     config, environment, smtp, web = served
     environment |= {"GUICHET_BROKER__URL": "", "GUICHET_LOG__LEVEL": "info"}
     with running(tmp_path / "s", "serve", environment=environment) as service:
-        eventually(lambda: service.says("serving"))
+        eventually(lambda: service.says("serving"), service)
         settings = {record["key"]: record for record in service.log() if record["event"] == "setting"}
         assert (settings["smtp.port"]["value"], settings["smtp.port"]["origin"]) == (str(smtp), "environment GUICHET_SMTP__PORT")
         assert "web.host" in settings
@@ -169,12 +170,12 @@ def test_one_role_per_process(tmp_path: Path, served: tuple[Path, dict[str, str]
     """A door that only takes in, and a worker that only processes: together they open the ticket."""
     config, environment, smtp, web = served
     with running(tmp_path / "door", "serve", "--roles", "smtp,web", environment=environment) as door:
-        eventually(lambda: door.says("serving"))
+        eventually(lambda: door.says("serving"), door)
         _send(smtp, "Hello")
         assert ask(tmp_path, config, "item", "list") == []
         assert 'guichet_inbound_messages{state="new"} 1.0' in _get(web, "/metrics")
         with running(tmp_path / "worker", "serve", "--roles", "worker", environment=environment) as worker:
-            eventually(lambda: ask(tmp_path, config, "item", "list"))
+            eventually(lambda: ask(tmp_path, config, "item", "list"), worker)
             assert ask(tmp_path, config, "outbox", "list", "--state", "queued"), "nobody dispatches"
             assert worker.end() == 0
         assert door.end() == 0

@@ -286,7 +286,10 @@ WAKES = [
 
 @pytest.mark.parametrize(("kind", "was", "becomes"), WAKES)
 def test_what_a_mail_wakes(example_setup: Setup, kind: str, was: Place, becomes: Place) -> None:
-    """B-EF-01, B-EF-02, B-EF-03, B-EF-05, B-EF-06, A-TK-11, A-TK-22, A-CS-12, decisions.md 6, E-10: the wait for information and a resolution end; all other states stay, marked."""
+    """The wait for information and a resolution end; all other states stay, marked.
+
+    B-EF-01, B-EF-02, B-EF-03, B-EF-05, B-EF-06, A-TK-11, A-TK-22, A-CS-12, decisions.md 6, E-10.
+    """
     item = the_item(decided(example_setup, JOIN, known=facts(an_item(place=was, kind=kind))).decision)
     assert item.place == becomes
     assert item.new_information

@@ -99,10 +99,9 @@ class Played:
         self._process.join(0.5)
         return self._process.is_alive()
 
-    def pump(self, times: int = 2) -> None:
+    def pump(self) -> None:
         """Let everything that is due happen."""
-        for _ in range(times):
-            self.ask("pump", self.now)
+        self.ask("pump", self.now)
 
     def later(self, **delta: float) -> None:
         """Time passes, also for the child."""

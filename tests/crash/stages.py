@@ -109,7 +109,7 @@ class PostgresGround:
     def _create(self, template: str) -> str:
         name = f"guichet_crash_{SystemClock().new_id()}"
         with self._admin.connect() as connection:
-            connection.execute(text(f'CREATE DATABASE "{name}"' + (f' TEMPLATE "{template}" STRATEGY file_copy' if template else "")))
+            connection.execute(text(f'CREATE DATABASE "{name}"' + (f' TEMPLATE "{template}" STRATEGY wal_log' if template else "")))
         return name
 
     def _drop(self, name: str) -> None:

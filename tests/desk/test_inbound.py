@@ -80,7 +80,7 @@ def test_a_held_mail_waits_and_is_joined(gate: Gate) -> None:
     assert (joined["state"], joined["items"], joined["verdicts"][0]["decided_by"]) == ("done", [ref], ANN)
     shown = gate.seen(ref)
     assert (shown["status"], shown["new_information"]) == ("to_do", True)
-    assert shown["timeline"][0]["kind"] in ("status", "allocation", "mail_in")
+    assert [line["kind"] for line in shown["timeline"]][:2] == ["attention", "status"], "our answer, which has not left, is warned of"
     with gate.house.database.read() as connection:
         assert EVE in items.participants_of(connection, [f"{mail_of(shown)}.0"])[f"{mail_of(shown)}.0"]
     gate.comes_in(letter(f"[{ref}] again", "Me again.", message_id="s9@evil.example", sender=f"Eve <{EVE}>"), EVE)

@@ -192,6 +192,43 @@ def test_the_author_is_warned(room: Room) -> None:
     )
 
 
+def test_an_answer_says_what_its_author_should_have_known(room: Room) -> None:
+    """decisions.md 16: the warnings come with the mail that was written; a waiting mail shows what a colleague did since, and so does the timeline."""
+    ref = room.ticket()
+    later = room.clock.now() + timedelta(hours=1)
+    first = room.desk.mail(ref, ANN, text="Later.", send_at=later)
+    assert (first["warnings"], first["customer_wrote_at"], first["cancel_if_answered"]) == ([], None, False)
+    second = room.desk.mail(ref, BOB, text="Now.")
+    assert second["warnings"] == [f"An answer by {ANN} waits to be sent."]
+    shown = {one["id"]: one for one in room.desk.list_outbox(ANN)}
+    warning = f"{BOB} answered while the mail “Re: [{ref}] Printer on fire” by {ANN} waits to be sent."
+    assert (shown[first["id"]]["warnings"], shown[second["id"]]["warnings"]) == ([warning], [])
+    assert room.desk.show_outbox(first["id"], ANN)["warnings"] == room.desk.hold_mail(first["id"], ANN)["warnings"] == [warning]
+    assert [line["text"] for line in room.desk.show(ref, ANN)["timeline"] if line["kind"] == "attention"] == [warning]
+    room.set_mail(first["id"], OutboxState.SENT)
+    assert room.desk.show_outbox(first["id"], ANN)["warnings"] == [], "it has left"
+
+
+def test_a_colleagues_answer_cancels_a_mail_that_is_set_to(room: Room) -> None:
+    """decisions.md 16: cancelled with its reason, the item calls attention; a mail that is being sent at that moment is too late to cancel."""
+    ref = room.ticket()
+    set_to = {"send_at": room.clock.now() + timedelta(hours=1), "cancel_if_answered": True}
+    waits, leaves = (room.desk.mail(ref, ANN, text="Later.", **set_to)["id"] for _ in range(2))
+    room.set_mail(leaves, OutboxState.SENDING)
+    room.desk.mail(ref, BOB, text="Now.")
+    cancelled = room.desk.show_outbox(waits, ANN)
+    assert (cancelled["state"], cancelled["history"][-1]["reason"]) == ("cancelled", f"cancel: {BOB} answered; it was set to cancel itself")
+    assert "cancelled itself" in room.desk.show(ref, ANN)["attention"]
+    sending = room.desk.show_outbox(leaves, ANN)
+    assert (sending["state"], len(sending["warnings"])) == ("sending", 1) and "was being sent" in sending["warnings"][0]
+
+
+def test_a_mail_for_no_time_cannot_cancel_itself(room: Room) -> None:
+    """decisions.md 16: a scheduled mail may."""
+    with pytest.raises(Refused, match="scheduled"):
+        room.desk.mail(room.ticket(), ANN, text="Now.", cancel_if_answered=True)
+
+
 MAY = [(ANN, True), (LEA, True), (BOB, False), (ROOT, True)]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -13,10 +15,12 @@ from sqlalchemy.exc import OperationalError
 from core.delivery import Meaning
 from core.mail import Address
 from core.outbox import OutboxEvent, OutboxState, Outcome, Purpose, Recipient
+from core.overtaken import Kind, Overtaking, overtaken
 from core.setup import Setup
 from core.status import Reason, ResolutionMethod, Status, WaitType
 from core.transitions import IllegalTransition
 from core.wait import Clocks
+from gateway.holders import new_holder
 from gateway.store import connector_status, outbox_claims, outboxes
 from gateway.store.schema import outbox, outbox_attempt, timeline
 from tests.outbound.drafts import NOW, House, Way, with_connector
@@ -221,6 +225,31 @@ def test_a_mail_whose_author_left_is_held_at_its_time(house: House) -> None:
     assert house.state() == "sent"
 
 
+@pytest.mark.parametrize("wanted", [False, True])
+def test_a_mail_overtaken_while_it_was_being_sent(house: House, wanted: bool) -> None:
+    """decisions.md 16: set to cancel itself and refused for now after the customer wrote, it is cancelled before its next try, unless a person wants it sent."""
+    house.item()
+    house.queue(cancel_if_answered=True, scheduled=True)
+    way = Way(Outcome.TEMPORARY, Outcome.ACCEPTED)
+    wrote = Overtaking(Kind.CUSTOMER_WROTE, "Carl", house.clock.now())
+
+    def customer_writes() -> None:
+        with house.database.durable() as connection:
+            house.apply(connection, overtaken(house.item_now(), (house.get(),), wrote, house.clock.now()), house.setup, house.clock.now())
+
+    way.after = customer_writes
+    house.dispatcher(way).run_due()
+    assert house.state() == "pending_retry"
+    way.after = lambda: None
+    if wanted:
+        with house.database.durable() as connection:
+            outboxes.act(connection, "d1", OutboxEvent.SEND_NOW, house.clock.now(), "ann@demo.example")
+    house.clock.advance(hours=1)
+    house.dispatcher(way).run_due()
+    assert (house.state(), len(way.given)) == (("sent", 2) if wanted else ("cancelled", 1))
+    assert ("cancelled itself" in house.item_now().attention) is not wanted
+
+
 def test_mails_of_an_item_leave_in_order(house: House) -> None:
     """decisions.md 20: a later mail waits while an earlier one is to be tried again; a scheduled, held or failed one does not hold it up."""
     house.item()
@@ -386,10 +415,11 @@ def test_a_dead_sender_after_the_mark(house: House, policy: str) -> None:
 
 def test_our_own_dead_process_is_recovered_at_start(house: House) -> None:
     """At start no lease has to end: what a process of this machine left that no longer runs is put right at once, what others hold is left."""
-    for n, holder in enumerate(("here/1/old", "here/999999999/x", "there/1/old")):
+    here = socket.gethostname()[:40]
+    for n, holder in enumerate((f"{here}/{os.getpid()}/old", f"{here}/999999999/x", "there/1/old")):
         house.queue(f"d{n}", item_id="")
         assert house.claim(holder=holder) is not None
-    dispatcher = house.dispatcher(Way(), holder="here/1/new")
+    dispatcher = house.dispatcher(Way(), holder=new_holder("new"))
     assert dispatcher.recover_own() == 2
     assert [house.state(f"d{n}") for n in range(3)] == ["pending_retry", "pending_retry", "sending"]
 

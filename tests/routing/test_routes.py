@@ -131,7 +131,10 @@ CONDITIONS = [
 
 @pytest.mark.parametrize(("when", "mail", "matches"), CONDITIONS)
 def test_conditions(example_setup: Setup, when: Conditions, mail: dict[str, object], matches: bool) -> None:
-    """B-RT-02, B-RT-03, B-RT-04, B-RT-05, B-RT-13, E-18, E-19, E-20, E-21: each condition alone and ANDed; the text of a mail never routes it; inline images are no attachments."""
+    """Each condition alone and ANDed; the text of a mail never routes it; inline images are no attachments.
+
+    B-RT-02, B-RT-03, B-RT-04, B-RT-05, B-RT-13, E-18, E-19, E-20, E-21.
+    """
     setup = with_routes(example_setup, a_route("first", when=when), FALLBACK)
     assert taken_by(resolved(setup, a_mail(**mail))) == ["first" if matches else "last"]  # type: ignore[arg-type]
 

@@ -178,7 +178,7 @@ def test_numbers_rise_and_are_never_given_twice(database: Database) -> None:
 
 
 def test_contacts_are_merged(database: Database) -> None:
-    """An address is on an item once, in any case of letters: tags add up, a name is filled in and not overwritten; contacts are participants."""
+    """An address is on an item once, in any case of letters: tags add up, a name is filled in and not overwritten."""
     with database.durable() as connection:
         items.save(connection, made(1))
         items.save(connection, made(2))
@@ -188,7 +188,6 @@ def test_contacts_are_merged(database: Database) -> None:
         found = items.contacts_of(connection, ["i-1", "i-2", "i-3"])
         assert found["i-1"] == (ContactOnItem("i-1", "Carl@Acme.example", "Carl", ("primary", "cc", "subject")),)
         assert (found["i-2"], found["i-3"]) == ((ContactOnItem("i-2", "carl@acme.example", "", ()),), ())
-        assert items.participants_of(connection, ["i-1", "i-3"]) == {"i-1": frozenset({"carl@acme.example"}), "i-3": frozenset()}
 
 
 def test_participants_links_and_ids_are_written_once(database: Database) -> None:
