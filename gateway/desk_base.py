@@ -13,7 +13,6 @@ from core.mail import address_key
 from core.permissions import Sight, sees, visible_to
 from core.refusal import NotFound, Refused
 from core.scene import Scene
-from core.setup import Setup
 from core.wording import clean_line
 from core.work_item import WorkItem, possible_verbs
 from gateway.clock import Clock

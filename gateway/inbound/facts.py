@@ -137,7 +137,14 @@ class FactReader:
         followed = {verdict.old_id for verdict in resolution.verdicts if verdict.copies}
         copied = [address.key for address in mail.cc[:MOST_PEOPLE] if address.key in read.known_people]
         limits, key = self._brakes, read.sender_key
-        asked = {"before": max(limits.per_hour - 1, 0), "its_key": key, "its_mailbox": counts.mailbox(key), "since": now - SENDER_WINDOW, "most": limits.per_sender_day, "now": now}
+        asked = {
+            "before": max(limits.per_hour - 1, 0),
+            "its_key": key,
+            "its_mailbox": counts.mailbox(key),
+            "since": now - SENDER_WINDOW,
+            "most": limits.per_sender_day,
+            "now": now,
+        }
         found = connection.execute(_LATELY, asked).one()
         full = limits.per_hour == 0 or (found.nth is not None and found.nth > now - OVERALL_WINDOW)
         met = contacts.written_to(connection, ([key] if read.sender_known else []) + copied)

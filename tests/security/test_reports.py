@@ -55,7 +55,7 @@ def test_a_report_suppresses_only_those_we_wrote_to(way: WayIn) -> None:
 
 
 PEOPLE = {
-    "a postmaster who writes himself": a_raw(from_="Postmaster <postmaster@acme.example>", subject="Delivery of your mails fails", text="Please write to bob@acme.example."),
+    "a postmaster who writes himself": a_raw(from_="Postmaster <postmaster@acme.example>", subject="Delivery fails", text="Please write to bob@acme.example."),
     "a customer who forwards a bounce": (
         f"From: Jo <{JO}>\r\nTo: {SUPPORT}\r\nSubject: What does this mean?\r\nMessage-ID: <fw@acme.example>\r\nMIME-Version: 1.0\r\n"
         "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\nI got this, please help.\r\n"
