@@ -26,6 +26,7 @@ HOST = socket.gethostname()[:40]
         ("somebody", False),
         ("", False),
     ],
+    ids=["our number", "not running", "no such number", "our parent", "the first", "another machine", "no number", "two parts", "one part", "nothing"],
 )
 def test_who_is_dead(holder: str, dead: bool) -> None:
     """Only a process of this machine that does not run, or had our number before us; of all others the lease must end by time."""
