@@ -11,7 +11,7 @@ from core.language import language_of
 from core.mail import Address, Mail
 from core.mail_facts import MailFacts
 from core.outbox import Draft, Purpose, Recipient
-from core.setup import Connector, Setup
+from core.setup import Setup
 from core.verdict import Classification, TraceStep, Verdict
 from core.work_item import WorkItem
 
@@ -79,7 +79,7 @@ def _suppressed(asked: Asked) -> str:
 
 
 def _voiceless(asked: Asked) -> str:
-    return "" if speaker(asked.setup, asked.verdict.connector) is not None else "no connector of ours sends mail"
+    return "" if asked.setup.speaker(asked.verdict.connector) is not None else "no connector of ours sends mail"
 
 
 def _braked(asked: Asked) -> str:
@@ -95,7 +95,7 @@ REASONS: tuple[Callable[[Asked], str], ...] = (_archive, _not_wanted, _automatic
 
 def _draft(asked: Asked, draft_id: str, held: str, now: datetime) -> Draft:
     mail, item, setup = asked.mail, asked.item, asked.setup
-    connector = speaker(setup, asked.verdict.connector)
+    connector = setup.speaker(asked.verdict.connector)
     author = mail.author
     assert connector is not None and author is not None  # _voiceless, _unwritable
     own = connector.name == asked.verdict.connector and asked.verdict.reply_from
@@ -130,12 +130,6 @@ def _copies(asked: Asked, author: Address) -> Iterator[Address]:
         if wanted and given < MOST_CC and not asked.setup.is_ours(address.address) and address.key not in asked.facts.suppressed:
             given += 1
             yield address
-
-
-def speaker(setup: Setup, name: str) -> Connector | None:
-    """The connector that answers for one that may only receive: itself, else the desk's default (C-GW-02)."""
-    candidates = (setup.connector_named.get(name), setup.connector_named.get(setup.default_connector))
-    return next((one for one in candidates if one is not None and one.sends), None)
 
 
 def writable(address: str) -> bool:

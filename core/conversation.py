@@ -58,6 +58,8 @@ class LastMail:
     subject: str = ""
     author: Address | None = None
     reply_to: tuple[Address, ...] = ()
+    weak: bool = False
+    """It was joined by a reference that anybody can write, and by the name in From."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Container
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from core.acknowledge import speaker, writable
+from core.acknowledge import writable
 from core.brakes import Brakes, Lately, why_held, why_not
 from core.conversation import Conversation
 from core.mail import Address
@@ -40,7 +40,7 @@ def addressee(item: WorkItem, asked: Asked) -> Address | None:
 
 def no_answer(item: WorkItem, asked: Asked, *, closed: bool, draft_id: str, now: datetime) -> Draft | None:
     """The mail, or None where the brakes, the item or the address are against it. Above the hourly brake it is held for a person to release."""
-    person, connector = addressee(item, asked), speaker(asked.setup, item.connector)
+    person, connector = addressee(item, asked), asked.setup.speaker(item.connector)
     if person is None or connector is None or why_not(asked.brakes, asked.lately):
         return None
     own = item.reply_from if asked.setup.connector_of.get(item.reply_from) == connector else ""

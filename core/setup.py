@@ -281,6 +281,11 @@ class Setup:
         connector = self.connector_of.get(key) or self.connector_of.get(split_tag(key)[0])
         return connector if connector is not None and connector.receives else None
 
+    def speaker(self, name: str) -> Connector | None:
+        """The connector that answers for one that may only receive: itself, else the desk's default (C-GW-02); None where neither sends."""
+        candidates = (self.connector_named.get(name), self.connector_named.get(self.default_connector))
+        return next((one for one in candidates if one is not None and one.sends), None)
+
     def is_ours(self, address: str) -> bool:
         """Whether an address is one of ours in any direction, plus-tagged or not."""
         key = address_key(address)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 
 from core.evidence import Evidence, Standing
@@ -94,6 +95,10 @@ class Weight(StrEnum):
     DOUBTFUL = "doubtful"
     """Perhaps automatic: does not wake, but stops the countdowns until a person has seen it (decisions.md 1)."""
     NEVER = "never counts"
+
+
+DUPLICATE_WINDOW = timedelta(days=7)
+"""How long a mail without Message-ID is known by its content alone (decisions.md 8, E-05)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from core.assignment import holder
-from core.conversation import Conversation
+from core.conversation import Conversation, LastMail
 from core.decision import Decision, Entry, EntryKind
 from core.deeds import choice
-from core.mail import Address, Importance
+from core.mail import Address, Importance, address_key
 from core.outbox import Draft, OutboxMessage, Purpose, Recipient
 from core.overtaken import Kind, Overtaking, overtaken
 from core.refusal import Refused
@@ -101,11 +101,17 @@ def default_recipients(talk: Conversation, scene: Scene) -> tuple[tuple[Address,
     """To and Cc of an answer: the primary contact and whoever wrote last, at their Reply-To (E-41); in Cc the contacts tagged so (C-CO-01). Never ours."""
     last = talk.last_mail
     author = last.author.key if last is not None and last.author is not None else ""
-    answers = () if last is None or not author else last.reply_to or (last.author,)
+    answers = () if last is None or not author else _reply_to(last, talk) or (last.author,)
     primary = tuple(one for one in talk.tagged("primary")[:1] if one.key != author)
     to = _others((*primary, *(one for one in answers if one is not None)), scene)
     taken = {one.key for one in to} | {author}
     return to, tuple(one for one in _others(talk.tagged("cc"), scene) if one.key not in taken)
+
+
+def _reply_to(last: LastMail, talk: Conversation) -> tuple[Address, ...]:
+    """Where the newest mail wants its answer. One that came by weak evidence may be forged: it leads no answer away from the item's contacts."""
+    contacts = {address_key(contact.address) for contact in talk.contacts}
+    return tuple(one for one in last.reply_to if one.key in contacts) if last.weak else last.reply_to
 
 
 def sending_connector(item: WorkItem, scene: Scene) -> tuple[Connector, str]:
@@ -114,10 +120,9 @@ def sending_connector(item: WorkItem, scene: Scene) -> tuple[Connector, str]:
     wrote_to = setup.connector_of.get(item.reply_from) if item.reply_from else None
     if wrote_to is not None and wrote_to.sends:
         return wrote_to, item.reply_from
-    for name in (item.connector, setup.default_connector):
-        connector = setup.connector_named.get(name)
-        if connector is not None and connector.sends:
-            return connector, connector.address
+    connector = setup.speaker(item.connector)
+    if connector is not None:
+        return connector, connector.address
     raise Refused("There is no connector that may send this mail; an administrator must configure one for outgoing mail.")
 
 

@@ -95,13 +95,10 @@ def _change(connection: Connection, change: OutboxChange, now: datetime) -> None
 
 
 def sending_connector(setup: Setup, name: str) -> Connector:
-    """The connector a mail leaves by: the one named if it sends, else the default one (C-GW-02).
-
-    Raises LookupError with a sentence if there is none that sends; the desk file is refused before that can happen.
-    """
-    for candidate in (setup.connector_named.get(name), setup.connector_named.get(setup.default_connector)):
-        if candidate is not None and candidate.sends:
-            return candidate
+    """The connector a mail leaves by. Raises LookupError with a sentence if none sends; the desk file is refused before that can happen."""
+    connector = setup.speaker(name)
+    if connector is not None:
+        return connector
     raise LookupError(f"No connector can send: “{name}” does not, and there is no default connector that does.")
 
 

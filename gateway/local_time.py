@@ -1,4 +1,4 @@
-"""Times as people type them, in their own zone (decisions.md 23); what may be done at a time is decided in `core/`."""
+"""Times as people type and read them, in their own zone (decisions.md 23); what may be done at a time is decided in `core/`."""
 
 from __future__ import annotations
 
@@ -21,6 +21,11 @@ def parse_moment(text: str, zone: str, now: datetime) -> datetime:
     if moment < now:
         raise Refused(f"{text} is in the past.")
     return moment
+
+
+def shown_moment(moment: datetime, zone: str) -> str:
+    """An aware moment as a person in `zone` reads it, to the second: `2026-03-29 09:30:00 CEST`."""
+    return moment.astimezone(ZoneInfo(zone or "UTC")).strftime("%Y-%m-%d %H:%M:%S %Z")
 
 
 def _duration(text: str) -> timedelta:

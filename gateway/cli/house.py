@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -72,6 +73,22 @@ def acting(house: House, email: str | None) -> str:
     if administrator is None:
         raise Refused("There is no administrator yet. `guichet init --admin you@your.example` makes one; or say whom you act for with --as EMAIL.")
     return administrator
+
+
+def zone_of(house: House, person: str) -> str:
+    """The zone in which a person types and reads times: their own, else that of the desk."""
+    from core.mail import address_key
+
+    setup = current_setup(house)
+    user = setup.user_of.get(address_key(person))
+    return (user.timezone if user else "") or setup.timezone
+
+
+def moment_of(house: House, person: str, text: str | None) -> datetime | None:
+    """A time as the person typed it, in the person's zone. Raises Refused for what is no time and for what is past."""
+    from gateway.local_time import parse_moment
+
+    return None if text is None else parse_moment(text, zone_of(house, person), house.clock.now())
 
 
 as_option = click.option("--as", "by", metavar="EMAIL", help="The user you act for; without it the first administrator.")

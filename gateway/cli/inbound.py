@@ -8,11 +8,14 @@ from typing import Any
 
 import click
 
-from gateway.cli.house import acting, as_option, json_option, opened
+from core.verdict import InboundState
+from gateway.cli.house import acting, as_option, json_option, opened, zone_of
 from gateway.cli.outbox import each, say_results
-from gateway.cli.shown import cell, say, say_fields, say_json, say_table
+from gateway.cli.shown import in_zone, say, say_fields, say_json, say_table
 
 COLUMNS = ("id", "state", "received_at", "from", "subject", "items", "reason")
+
+STATE = click.Choice(list(InboundState))
 
 DEEDS: dict[str, tuple[str, str, str]] = {
     "replay": ("replay_inbound", "Process messages anew, as if they had just come; what was done with them stands.", "to be processed again"),
@@ -35,7 +38,7 @@ def command() -> None:
 
 
 @command.command("list")
-@click.option("--state", "states", multiple=True, help="new working done unhandled held quarantined duplicate ignored discarded; several times.")
+@click.option("--state", "states", type=STATE, metavar="STATE", multiple=True, help=f"{' '.join(InboundState)}; several times.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=200, show_default=True, help="At most so many.")
 @as_option
 @json_option
@@ -43,8 +46,9 @@ def command() -> None:
 def list_(ctx: click.Context, states: tuple[str, ...], limit: int, by: str | None, as_json: bool) -> None:
     """Messages within sight, the newest first."""
     with opened(ctx) as house:
-        found = house.desk.list_inbound(acting(house, by), states=states, limit=limit)
-    say_table(found, COLUMNS, as_json=as_json)
+        person = acting(house, by)
+        found, zone = house.desk.list_inbound(person, states=states, limit=limit), zone_of(house, person)
+    say_table(found if as_json else in_zone(found, zone), COLUMNS, as_json=as_json)
 
 
 @command.command()
@@ -55,14 +59,16 @@ def list_(ctx: click.Context, states: tuple[str, ...], limit: int, by: str | Non
 def show(ctx: click.Context, id: str, by: str | None, as_json: bool) -> None:
     """One message with its text, verdicts, trace and history."""
     with opened(ctx) as house:
-        message = house.desk.show_inbound(id, acting(house, by))
-    _say(message, as_json)
-
-
-def _say(message: Mapping[str, Any], as_json: bool) -> None:
+        person = acting(house, by)
+        message, zone = house.desk.show_inbound(id, person), zone_of(house, person)
     if as_json:
         say_json(message)
-        return
+    else:
+        say_message(in_zone(message, zone))
+
+
+def say_message(message: Mapping[str, Any]) -> None:
+    """The fields of one message, then its texts, then what was found out and decided, as tables."""
     lists = {name: value for name, value in message.items() if isinstance(value, list) and value and isinstance(value[0], dict)}
     texts = {name: value for name, value in message.items() if isinstance(value, str) and "\n" in value}
     say_fields(message, leave_out=(*lists, *texts))
@@ -72,8 +78,7 @@ def _say(message: Mapping[str, Any], as_json: bool) -> None:
             say(f"    {line}")
     for name, rows in lists.items():
         say(f"\n{name.replace('_', ' ')}:")
-        for row in rows:
-            say(f"    {cell(row)}")
+        say_table(rows, [column for column in rows[0] if any(row.get(column) for row in rows)])
 
 
 @command.command()

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from gateway.cli.house import acting, as_option, current_setup, json_option, opened
-from gateway.cli.shown import cell, printable, say, say_fields, say_json, say_table
-
-if TYPE_CHECKING:
-    from gateway.bootstrap import House
+from core.status import Status
+from gateway.cli.house import acting, as_option, json_option, moment_of, opened, zone_of
+from gateway.cli.shown import cell, in_zone, printable, say, say_fields, say_json, say_table
 
 COLUMNS = ("ref", "status", "wait_type", "queue", "assignee", "owner", "title")
 METHODS = (
@@ -61,10 +58,12 @@ def new(ctx: click.Context, /, process: str, by: str | None, as_json: bool, **as
 def show(ctx: click.Context, ref: str, by: str | None, as_json: bool) -> None:
     """An item with its timeline, newest first."""
     with opened(ctx) as house:
-        item = house.desk.show(ref, acting(house, by))
+        person = acting(house, by)
+        item, zone = house.desk.show(ref, person), zone_of(house, person)
     if as_json:
         say_json(item)
         return
+    item = in_zone(item, zone)
     say_fields(item, leave_out=("timeline",))
     say()
     for entry in item["timeline"]:
@@ -74,14 +73,14 @@ def show(ctx: click.Context, ref: str, by: str | None, as_json: bool) -> None:
 def say_entry(entry: Mapping[str, Any]) -> None:
     """One line of the timeline, its text below it."""
     head = " ".join(cell(entry.get(name)) for name in ("at", "kind", "by") if entry.get(name))
-    more = cell({name: entry.get(name) for name in ("from", "to", "subject", "state", "inbound_id", "outbox_id")})
+    more = cell({name: entry.get(name) for name in ("from", "to", "subject", "state", "until", "scheduled_for", "inbound_id", "outbox_id")})
     say(f"{head}  {more}".rstrip())
     for line in str(entry.get("text") or "").splitlines():
         say(f"    {line}")
 
 
 @command.command("list")
-@click.option("--status", multiple=True, help="Such as to_do, in_progress, wait; may be given several times.")
+@click.option("--status", type=click.Choice(list(Status)), metavar="STATUS", multiple=True, help=f"{' '.join(Status)}; several times.")
 @click.option("--queue", default="", help="Name of a queue.")
 @click.option("--assignee", default="", metavar="EMAIL", help="Whose items.")
 @click.option("--text", default="", help="What title, reference or contacts contain.")
@@ -171,6 +170,7 @@ def mail(
     with opened(ctx) as house:
         person = acting(house, by)
         ask_before_send(house.desk.warnings(ref, person), yes=yes)
+        zone = zone_of(house, person)
         message = house.desk.mail(
             ref,
             person,
@@ -185,7 +185,7 @@ def mail(
     if as_json:
         say_json(message)
     else:
-        say(f"{message['id']} {message['state']}, to be sent {message['due_at']}")
+        say(f"{message['id']} {message['state']}, to be sent {in_zone(message, zone)['due_at']}")
         say(f"Undo: guichet outbox cancel {message['id']}")
 
 
@@ -202,18 +202,6 @@ def ask_before_send(warnings: Sequence[str], *, yes: bool) -> None:
 def on_a_terminal() -> bool:
     """Whether there is somebody to ask."""
     return sys.stdin.isatty() and sys.stderr.isatty()
-
-
-def moment_of(house: House, person: str, text: str | None) -> datetime | None:
-    """A time as the person typed it, in the person's zone."""
-    from core.mail import address_key
-    from gateway.local_time import parse_moment
-
-    if text is None:
-        return None
-    setup = current_setup(house)
-    user = setup.user_of.get(address_key(person))
-    return parse_moment(text, (user.timezone if user else "") or setup.timezone, house.clock.now())
 
 
 def _say_item(item: Mapping[str, Any], as_json: bool) -> None:

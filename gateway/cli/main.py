@@ -12,7 +12,6 @@ from collections.abc import Sequence
 
 EXIT_REFUSED = 2
 EXIT_USAGE = 64
-EXIT_SOFTWARE = 70
 EXIT_LATER = 75
 EXIT_SETTINGS = 78
 
@@ -42,7 +41,6 @@ EXITS: tuple[tuple[str, str, int], ...] = (
     ("gateway.keys", "KeyTrouble", EXIT_SETTINGS),
     ("gateway.store.version", "VersionTrouble", EXIT_SETTINGS),
     ("gateway.cli.trouble", "Unusable", EXIT_SETTINGS),
-    ("gateway.cli.trouble", "Later", EXIT_LATER),
     ("sqlalchemy.exc", "OperationalError", EXIT_LATER),
 )
 """(module, exception, exit code). Only a module that was imported can have raised its exception."""

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
 
-from gateway.cli.house import acting, as_option, json_option, opened
-from gateway.cli.shown import say, say_fields, say_json, say_table
+from core.outbox import OutboxState
+from gateway.cli.house import acting, as_option, json_option, moment_of, opened, zone_of
+from gateway.cli.shown import in_zone, say, say_fields, say_json, say_table
 
 COLUMNS = ("id", "state", "due_at", "item", "from", "to", "subject", "attempts", "last_error", "warnings")
+
+STATE = click.Choice(list(OutboxState))
 
 DEEDS: dict[str, tuple[str, str, str]] = {
     "send-now": ("send_mail_now", "Send a mail that waits for an undo, its time or its next try.", "to be sent now"),
@@ -29,12 +33,13 @@ def command() -> None:
     \b
     guichet outbox list --state failed
     guichet outbox retry 0abc… 0def…
+    guichet outbox edit 0abc… --at 2026-03-29T09:30
     guichet outbox release --state held --all
     """
 
 
 @command.command("list")
-@click.option("--state", "states", multiple=True, help="queued held sending pending_retry sent failed cancelled unknown bounced; several times.")
+@click.option("--state", "states", type=STATE, metavar="STATE", multiple=True, help=f"{' '.join(OutboxState)}; several times.")
 @click.option("--item", "ref", default="", metavar="REF", help="Only mails of this item.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=200, show_default=True, help="At most so many.")
 @as_option
@@ -43,8 +48,9 @@ def command() -> None:
 def list_(ctx: click.Context, states: tuple[str, ...], ref: str, limit: int, by: str | None, as_json: bool) -> None:
     """Mails within sight, those due last first."""
     with opened(ctx) as house:
-        found = house.desk.list_outbox(acting(house, by), states=states, ref=ref, limit=limit)
-    say_table(found, COLUMNS, as_json=as_json)
+        person = acting(house, by)
+        found, zone = house.desk.list_outbox(person, states=states, ref=ref, limit=limit), zone_of(house, person)
+    say_table(found if as_json else in_zone(found, zone), COLUMNS, as_json=as_json)
 
 
 @command.command()
@@ -55,11 +61,34 @@ def list_(ctx: click.Context, states: tuple[str, ...], ref: str, limit: int, by:
 def show(ctx: click.Context, id: str, by: str | None, as_json: bool) -> None:
     """One mail with its recipients, attempts and history."""
     with opened(ctx) as house:
-        message = house.desk.show_outbox(id, acting(house, by))
+        person = acting(house, by)
+        message, zone = house.desk.show_outbox(id, person), zone_of(house, person)
     if as_json:
         say_json(message)
     else:
-        say_fields(message)
+        say_fields(in_zone(message, zone))
+
+
+@command.command()
+@click.argument("id")
+@click.option("--subject", help="A new subject.")
+@click.option("--text", help="A new text; “-” reads it from standard input.")
+@click.option("--at", "send_at", metavar="TIME", help="Another time: 2026-03-29T09:30 (in your zone), with a zone, or PT2H from now.")
+@as_option
+@json_option
+@click.pass_context
+def edit(ctx: click.Context, id: str, subject: str | None, text: str | None, send_at: str | None, by: str | None, as_json: bool) -> None:
+    """Change a mail that has not been tried; it keeps its Message-ID."""
+    if subject is None and text is None and send_at is None:
+        raise click.UsageError("Say what to change: --subject, --text or --at.")
+    with opened(ctx) as house:
+        person = acting(house, by)
+        moment, zone = moment_of(house, person, send_at), zone_of(house, person)
+        message = house.desk.edit_mail(id, person, subject=subject, text=sys.stdin.read() if text == "-" else text, send_at=moment)
+    if as_json:
+        say_json(message)
+    else:
+        say(f"{message['id']} {message['state']}, to be sent {in_zone(message, zone)['due_at']}")
 
 
 def _bulk(name: str, method: str, text: str, done: str) -> click.Command:
@@ -67,7 +96,7 @@ def _bulk(name: str, method: str, text: str, done: str) -> click.Command:
 
     @click.command(name, help=text)
     @click.argument("ids", nargs=-1)
-    @click.option("--state", "states", multiple=True, help="Instead of ids: all mails in this state.")
+    @click.option("--state", "states", type=STATE, metavar="STATE", multiple=True, help="Instead of ids: all mails in this state.")
     @click.option("--item", "ref", default="", metavar="REF", help="Instead of ids: all mails of this item.")
     @click.option("--all", "everything", is_flag=True, help="Needed with a filter instead of ids.")
     @as_option

@@ -6,12 +6,16 @@ import json
 import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import click
 
 WIDEST = 60
-"""Characters of one cell, where the width of the terminal does not say otherwise."""
+"""Characters of one cell, where the width of the terminal does not say otherwise; the last of a line may be as long as it likes."""
+
+MOMENTS = ("at", "until", "scheduled_for")
+"""Names of fields that are moments, besides those that end in `_at`."""
 
 
 def say(text: str = "") -> None:
@@ -45,7 +49,8 @@ def say_table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], *, as_j
         click.echo("Nothing found.", err=True)
         return
     cells = [[name.replace("_", " ") for name in columns], *([cell(row.get(name)) for name in columns] for row in listed)]
-    widths = [min(WIDEST, max(len(line[place]) for line in cells)) for place in range(len(columns))]
+    longest = [max(len(line[place]) for line in cells) for place in range(len(columns))]
+    widths = [*(min(WIDEST, length) for length in longest[:-1]), longest[-1]]
     room = shutil.get_terminal_size((200, 50)).columns if sys.stdout.isatty() else 10_000
     for line in cells:
         text = "  ".join(_cut(content, width).ljust(width) for content, width in zip(line, widths, strict=True)).rstrip()
@@ -58,6 +63,21 @@ def say_fields(value: Mapping[str, Any], *, leave_out: Iterable[str] = ()) -> No
     width = max((len(name) for name in shown), default=0)
     for name, content in shown.items():
         click.echo(f"{name.replace('_', ' '):{width}}  {cell(content)}")
+
+
+def in_zone(value: Any, zone: str) -> Any:
+    """The result with its moments (ISO 8601) as a person in `zone` reads them; for people only, JSON stays in UTC."""
+    if isinstance(value, Mapping):
+        return {name: _moment(part, zone) if name in MOMENTS or name.endswith("_at") else in_zone(part, zone) for name, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [in_zone(part, zone) for part in value]
+    return value
+
+
+def _moment(value: Any, zone: str) -> Any:
+    from gateway.local_time import shown_moment
+
+    return shown_moment(datetime.fromisoformat(value), zone) if isinstance(value, str) and value else value
 
 
 def cell(content: Any) -> str:

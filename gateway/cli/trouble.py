@@ -5,7 +5,3 @@ from __future__ import annotations
 
 class Unusable(Exception):
     """The installation cannot be used as it is set (exit 78): a port in use, a folder that cannot be written."""
-
-
-class Later(Exception):
-    """A passing fault (exit 75)."""

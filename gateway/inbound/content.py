@@ -33,7 +33,7 @@ _SIGNATURE = 12
 def split(text: str, *, forwarded: bool = False) -> tuple[str, str]:
     """(new text, quoted text). Answers written between quoted lines keep their quotes; a forwarded mail is new as a whole.
 
-    `forwarded` is what the subject says (`line.is_forward_subject`).
+    `forwarded` is what the subject says (`gateway/routing/forward.py`).
     """
     if forwarded:
         return text.strip("\n"), ""

@@ -37,7 +37,6 @@ _DATE_FIRST = re.compile(r"^\S{0,20},? ?\d{1,4}[./ -]")
 _ADDRESS = re.compile(r"[\w.+-]{1,64}@[\w.-]{1,64}")
 _SUPERCITED = re.compile(r"^[A-Z]{1,3}> ?")
 _RULE = re.compile(r"^(?:_{5,}|-{5,}|={5,})$")
-_SUBJECT_PREFIX = re.compile(r"^\s{0,5}([^\W\d_]{1,12})\s{0,3}:")
 _LABEL_KINDS = {word.replace("_", " "): kind for kind, words in quoting.LABELS.items() for word in words.split()}
 _FORWARD_BY = ("forwarded by ", "transféré par ", "weitergeleitet von ")
 
@@ -144,9 +143,3 @@ def label_kind(line: str) -> str | None:
     if not colon or len(head) > 24:
         return None
     return _LABEL_KINDS.get(head.translate(_ODD_SPACES).strip(" *").lower())
-
-
-def is_forward_subject(subject: str) -> bool:
-    """Whether the subject says that the mail was forwarded (`TR :`, `Fwd:`); an answer to a forwarded mail begins with `Re:`."""
-    found = _SUBJECT_PREFIX.match(subject[:40].translate(_ODD_SPACES))
-    return found is not None and found.group(1).lower() in quoting.FORWARD_SUBJECTS

@@ -38,11 +38,6 @@ class LineReader:
         self._cut(len(taken))
         return taken
 
-    @property
-    def has_line(self) -> bool:
-        """Whether a line is complete. Remembers how far it looked, so that a slow line costs no more than a fast one."""
-        return self._end() >= 0
-
     def line(self) -> bytes | None:
         """The next line without its CRLF, or None if it is not complete. Raises BadLine; the reader is then at the next line."""
         end = self._end()

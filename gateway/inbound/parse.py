@@ -13,10 +13,10 @@ from gateway.inbound.budget import DEFAULT, HEADER_ONLY, Budget
 from gateway.inbound.content import split
 from gateway.inbound.filename import part_name
 from gateway.inbound.identity import message_id, message_ids
-from gateway.inbound.line import is_forward_subject
 from gateway.inbound.structure import Part, Tree, scan
 from gateway.inbound.transfer import decode, decoded_size
 from gateway.inbound.words import decode_words, raw_text
+from gateway.routing.forward import is_forward
 
 __all__ = ["assemble", "decode", "header_only", "lone_cr_mended", "parse"]
 
@@ -56,7 +56,7 @@ def assemble(raw: bytes, tree: Tree, budget: Budget) -> Mail:
     choice = choose(tree)
     reading = read_bodies(raw, choice, budget)
     attachments = _attachments(raw, tree, choice, reading)
-    new_text, quoted_text = split(reading.text, forwarded=is_forward_subject(header.subject))
+    new_text, quoted_text = split(reading.text, forwarded=is_forward(header.subject))
     excess = [*tree.excess, *header.excess, *reading.excess]
     defects = [*excess, *tree.defects, *header.defects, *reading.defects]
     return Mail(

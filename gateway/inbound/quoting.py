@@ -156,9 +156,6 @@ FORWARDS = (
 )
 """A line that announces a forwarded mail, between dashes or alone with a colon."""
 
-FORWARD_SUBJECTS = ("fw", "fwd", "tr", "wg", "rv", "enc", "doorst", "vs", "vb", "pd", "i", "fs", "vl", "ilt", "továbbítás")
-"""Prefixes of the subject of a forwarded mail (`TR :`, `Fwd:`, `WG:`)."""
-
 MOBILE = (
     "sent from ",
     "sent via ",

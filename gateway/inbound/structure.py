@@ -35,11 +35,6 @@ class Part:
     depth: int = 0
     children: list[Part] = field(default_factory=list)
 
-    @property
-    def is_multipart(self) -> bool:
-        """Whether it was split into children."""
-        return bool(self.children)
-
 
 @dataclass(slots=True)
 class Tree:

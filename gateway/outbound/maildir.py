@@ -48,7 +48,8 @@ def _answer(mail: Outgoing, reply: Reply, words: str) -> Delivery:
 
 
 def _write(path: Path, data: bytes) -> None:
-    with open(path, "wb") as file:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)  # a mail is its owner's, whatever the umask
+    with os.fdopen(handle, "wb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())

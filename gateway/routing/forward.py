@@ -4,36 +4,18 @@ from __future__ import annotations
 
 from core.mail import Address
 
-FORWARD_PREFIXES = ("fwd", "fw", "tr", "wg", "rv", "rif", "i", "enc", "vs", "vb", "doorst", "pd", "转发", "転送")
-REPLY_PREFIXES = ("re", "aw", "sv", "antw", "ref", "réf", "odp", "res", "回复", "返信")
+FORWARD_PREFIXES = ("fwd", "fw", "tr", "wg", "rv", "i", "enc", "vs", "vb", "vl", "fs", "ilt", "doorst", "pd", "továbbítás", "转发", "転送")
 FROM_LABELS = ("from", "de", "von", "da", "van", "fra", "från", "od", "差出人", "发件人")
 MAX_LINES = 300
 MAX_LINE = 1_000
 _TRIM = " \t\u00a0\u202f*_>|-"
 
 
-def strip_prefixes(subject: str) -> str:
-    """A subject without reply and forward prefixes at its head (`Re:`, `RE :`, `TR :`, `Re[2]:`)."""
-    rest = subject.strip()
-    for _ in range(20):
-        prefix, after = _prefix(rest)
-        if prefix not in REPLY_PREFIXES and prefix not in FORWARD_PREFIXES:
-            return rest
-        rest = after
-    return rest
-
-
 def is_forward(subject: str) -> bool:
-    """Whether the first prefix of a subject is that of a forward."""
-    return _prefix(subject.strip())[0] in FORWARD_PREFIXES
-
-
-def _prefix(subject: str) -> tuple[str, str]:
-    head, colon, _ = subject[:40].partition(":")
-    if not colon:
-        head, colon, _ = subject[:40].partition("：")
-    name = head.strip(" \u00a0\u202f").casefold().partition("[")[0].partition("(")[0].strip()
-    return (name, subject[len(head) + 1 :].strip()) if colon else ("", subject)
+    """Whether the first prefix of a subject is that of a forward (`TR :`, `Fwd:`, `Fwd[2]:`); an answer to a forwarded mail begins with `Re:`."""
+    head, colon, _ = subject.strip()[:40].replace("：", ":").partition(":")
+    name = head.casefold().partition("[")[0].partition("(")[0].strip()
+    return bool(colon) and name in FORWARD_PREFIXES
 
 
 def original_sender(text: str) -> Address | None:

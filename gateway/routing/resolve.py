@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
 
 from core.evidence import Evidence
 from core.mail import Envelope, Mail
-from core.verdict import Action, Kind, Resolution, Verdict
+from core.verdict import DUPLICATE_WINDOW, Action, Kind, Resolution, Verdict
 from gateway.routing import match
 from gateway.routing.facts import Facts, Taken
 from gateway.routing.opening import open_by_route
 from gateway.routing.recipients import Recipient
 from gateway.routing.walk import Walk
 from gateway.routing.weigh import weigh
-
-DUPLICATE_WINDOW = timedelta(days=7)
-"""How long a mail without Message-ID is known by its content alone (decisions.md 8, E-05)."""
 
 REPORTS = frozenset({Kind.BOUNCE, Kind.FEEDBACK_REPORT, Kind.READ_RECEIPT})
 """Mail that never opens an item (RFC 3464, 5965, 8098)."""

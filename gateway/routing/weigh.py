@@ -46,17 +46,21 @@ def weigh(walk: Walk, recipient: Recipient | None, candidate: match.Candidate, t
 
 
 def _outcome(walk: Walk, recipient: Recipient | None, evidence: Evidence, target: Target) -> tuple[Outcome, Standing, str]:
-    standing, because = _standing(walk, target)
+    standing, because = _standing(walk, evidence, target)
     connector = walk.connector(recipient.connector if recipient else target.item.connector)
     failed = walk.facts.sender.authentication.dmarc is Dmarc.FAIL
     found = outcome(evidence, standing, dmarc_failed=failed, strangers=connector.strangers if connector else Strangers.HOLD)
     return found, standing, f"{because}; {walk.facts.sender.authentication.because}" if failed else because
 
 
-def _standing(walk: Walk, target: Target) -> tuple[Standing, str]:
-    """As `match.standing`; but what we sent ourselves, or kept in an archive, speaks for itself."""
+def _standing(walk: Walk, evidence: Evidence, target: Target) -> tuple[Standing, str]:
+    """As `match.standing`; but what we sent ourselves, or kept in an archive, speaks for itself.
+
+    Whoever got the mail we sent can copy its id, too: with that and our name in From a reference that anybody can write leads nowhere.
+    """
     sender = walk.facts.sender
-    vouched = walk.facts.archive or (walk.facts.is_own and sender.authentication.dmarc is not Dmarc.FAIL)
+    own = walk.facts.is_own and evidence is not Evidence.WEAK
+    vouched = walk.facts.archive or (own and sender.authentication.dmarc is not Dmarc.FAIL)
     if sender.ours and vouched:
         return Standing.PARTICIPANT, f"{sender.key} is one of our own addresses"
     return match.standing(sender, target)

@@ -39,7 +39,6 @@ _SUPPRESS = upsert_insert(suppressed_address)
 _SUPPRESS = _SUPPRESS.on_conflict_do_update(
     index_elements=[suppressed_address.c.address_key], set_={"until": _SUPPRESS.excluded.until, "reason": _SUPPRESS.excluded.reason}
 )
-_UNSUPPRESS = delete(suppressed_address).where(suppressed_address.c.address_key == bindparam("its_address"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +86,6 @@ def suppressed(connection: Connection, address_keys: Collection[str], now: datet
 def suppress(connection: Connection, suppression: Suppression) -> None:
     """No automatic mail to an address until then; a later word replaces an earlier one."""
     connection.execute(_SUPPRESS, {"address_key": suppression.address_key, "until": suppression.until, "reason": suppression.reason[:2000]})
-
-
-def allow(connection: Connection, address_key: str) -> bool:
-    """Take a suppression away; whether there was one."""
-    return connection.execute(_UNSUPPRESS, {"its_address": address_key}).rowcount > 0
 
 
 def _number(connection: Connection, statement: Select[int], since: datetime, most: int, **more: str) -> int:

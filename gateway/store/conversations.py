@@ -8,6 +8,7 @@ from sqlalchemy import Connection, and_, bindparam, func, or_, select
 
 from core.conversation import Conversation, LastMail, Said
 from core.decision import EntryKind
+from core.evidence import Evidence
 from core.mail import Address, address_key
 from core.outbox import OutboxState
 from core.verdict import Action
@@ -41,7 +42,14 @@ _STATUSES = (
 )
 _LAST_MAIL = (
     select(
-        inbound.c.id, inbound.c.received_at, inbound.c.message_id, inbound.c.subject, inbound.c.from_address, inbound.c.from_name, inbound_body.c.people
+        inbound.c.id,
+        inbound.c.received_at,
+        inbound.c.message_id,
+        inbound.c.subject,
+        inbound.c.from_address,
+        inbound.c.from_name,
+        inbound_body.c.people,
+        timeline.c.facts["evidence"].as_string().label("evidence"),
     )
     .select_from(
         timeline.join(inbound, timeline.c.inbound_id == inbound.c.id).outerjoin(inbound_body, inbound_body.c.inbound_id == inbound.c.id)
@@ -82,6 +90,7 @@ def last_mail(connection: Connection, item_id: str) -> LastMail | None:
         subject=row.subject,
         author=Address(row.from_address, row.from_name) if row.from_address else None,
         reply_to=tuple(Address(address, name) for name, address in people.get("reply_to", ())),
+        weak=row.evidence == Evidence.WEAK.value,
     )
 
 

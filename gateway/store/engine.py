@@ -34,7 +34,7 @@ class Database:
             self._durable = _sqlite(self.url, "FULL", pool_size)
             self._lazy = _sqlite(self.url, "NORMAL", pool_size)
         else:
-            self._durable = self._lazy = create_engine(self.url, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True, hide_parameters=True)
+            self._durable = self._lazy = _engine(self.url, pool_size, pool_pre_ping=True)
 
     @property
     def engine(self) -> Engine:
@@ -99,17 +99,22 @@ class Database:
         self._lazy.dispose()
 
 
+def _engine(url: URL, pool_size: int, **more: Any) -> Engine:
+    return create_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        pool_use_lifo=True,  # the connection used last has the warmest page cache
+        hide_parameters=True,  # they are bodies of mails and more that no log and no reason may quote
+        **more,
+    )
+
+
 def _sqlite(url: URL, synchronous: str, pool_size: int) -> Engine:
     from sqlalchemy.pool import QueuePool
 
-    engine = create_engine(
-        url,
-        poolclass=QueuePool,
-        pool_size=pool_size,
-        max_overflow=pool_size,
-        hide_parameters=True,  # they are bodies of mails and more that no log and no reason may quote
-        connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False, "isolation_level": None},
-    )
+    arguments = {"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False, "isolation_level": None}
+    engine = _engine(url, pool_size, poolclass=QueuePool, connect_args=arguments)
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: sqlite3.Connection, _record: Any) -> None:
@@ -123,9 +128,6 @@ def _sqlite(url: URL, synchronous: str, pool_size: int) -> Engine:
         cursor.close()
 
     return engine
-
-
-PASSING_SQLITE = ("database is locked", "disk I/O error", "database or disk is full", "unable to open database", "database is busy")
 
 
 def is_passing_fault(fault: BaseException) -> bool:

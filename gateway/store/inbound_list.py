@@ -13,6 +13,7 @@ from core.mail import Address, Attachment, Mail
 from core.refusal import NotFound, Refused
 from core.verdict import InboundState, most_urgent
 from gateway.store.inbound_claims import REPLAYED, envelope_of, record
+from gateway.store.moments import moment_json
 from gateway.store.schema import inbound, inbound_body, inbound_verdict, intake_key, item, state_change
 
 MOST = 500
@@ -134,7 +135,7 @@ def show(connection: Connection, inbound_id: str) -> dict[str, Any]:
     shown = _json(row, refs)
     shown["verdicts"] = [_verdict_json(verdict) for verdict in verdicts]
     shown["history"] = [
-        {"at": change.at.isoformat(), "was": change.was, "became": change.became, "by": change.by, "reason": change.reason}
+        {"at": moment_json(change.at), "was": change.was, "became": change.became, "by": change.by, "reason": change.reason}
         for change in connection.execute(_HISTORY, {"its_id": inbound_id})
     ]
     if body is not None:
@@ -157,7 +158,7 @@ def _json(row: Any, refs: list[str]) -> dict[str, Any]:
         "state": row.state,
         "reason": row.reason,
         "door": row.door,
-        "received_at": row.received_at.isoformat(),
+        "received_at": moment_json(row.received_at),
         "envelope_from": row.envelope_from,
         "envelope_to": row.envelope_to,
         "subject": row.subject,
@@ -170,7 +171,7 @@ def _json(row: Any, refs: list[str]) -> dict[str, Any]:
         "classification": row.classification,
         "size": row.size,
         "archive": bool(row.archive),
-        "settled_at": row.settled_at.isoformat() if row.settled_at else None,
+        "settled_at": moment_json(row.settled_at),
     }
 
 
@@ -183,7 +184,7 @@ def _verdict_json(row: Any) -> dict[str, Any]:
         "evidence": row.evidence,
         "because": row.because,
         "decided_by": row.decided_by,
-        "decided_at": row.decided_at.isoformat() if row.decided_at else None,
+        "decided_at": moment_json(row.decided_at),
     }
 
 

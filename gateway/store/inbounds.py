@@ -7,19 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from core.mail import Address, Attachment, Mail
-from core.verdict import InboundState, TraceStep, Verdict, most_urgent
+from core.verdict import DUPLICATE_WINDOW, InboundState, TraceStep, Verdict, most_urgent
 from gateway.store.inbound_claims import MINE, Claimed, mine, record
 from gateway.store.schema import inbound, inbound_body, inbound_verdict, intake_key, raw_mail
 
-KEY_WINDOW = timedelta(days=7)
-"""How long content alone tells a duplicate (decisions.md 8)."""
 MOST_ADDRESSES = 1_000
 _ATTACHMENT = tuple(one.name for one in fields(Attachment))
 SHORT, LONG = 998, 1_000
@@ -157,7 +155,7 @@ def write_keys(connection: Connection, inbound_id: str, mail: Mail, keys: Iterab
             "content_key": mail.content_key[:64],
             "inbound_id": inbound_id,
             "at": now,
-            "before": now - KEY_WINDOW,
+            "before": now - DUPLICATE_WINDOW,
         }
         if connection.execute(_KEY, row).rowcount != 1:
             raise TakenMeanwhile(inbound_id)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from alembic import command
@@ -20,7 +21,13 @@ _LOCK = 0x6775_6963
 
 
 def upgrade(database: Database, revision: str = "head") -> tuple[str, str]:
-    """Bring a database to a revision in one transaction; (revision before, revision after). Creates the tables of an empty one."""
+    """Bring a database to a revision in one transaction; (revision before, revision after). Creates the tables of an empty one.
+
+    A new SQLite file is readable by its owner alone, whatever the umask: it holds every mail. Its log takes the same mode from it.
+    """
+    if database.is_sqlite and database.url.database:
+        with suppress(FileExistsError, FileNotFoundError):
+            os.close(os.open(database.url.database, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     return _move(database, command.upgrade, revision)
 
 

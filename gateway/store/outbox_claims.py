@@ -10,14 +10,14 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, func, not_, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, not_, or_, select, update
 
-from core.outbox import Draft, OutboxEvent, OutboxMessage, OutboxState, Sealed
+from core.outbox import OUTBOX, Draft, OutboxEvent, OutboxMessage, OutboxState, Sealed
 from core.settling import Settlement
 from gateway.store.outbox_rows import INSERT_CHANGE, UPDATE_RECIPIENT, change_row, messages, sealed_values
 from gateway.store.schema import outbox, outbox_attempt, raw_mail
 
-CLAIMABLE = (OutboxState.QUEUED, OutboxState.PENDING_RETRY)
+CLAIMABLE = tuple(state for state, row in OUTBOX.items() if OutboxEvent.CLAIM in row)
 
 SHORT = {OutboxEvent.CONNECTOR_TROUBLE: "trouble", OutboxEvent.LEASE_OVER_MARKED: "unknown_outcome"}
 """Events whose names are longer than the column of an attempt's outcome."""
@@ -53,7 +53,6 @@ _DUE = (
     .with_for_update(skip_locked=True, of=outbox)
 )
 _ANY_DUE = select(outbox.c.id).where(outbox.c.state == bindparam("in_state"), outbox.c.due_at <= bindparam("now", type_=outbox.c.due_at.type)).limit(1)
-_NEXT_DUE = select(func.min(outbox.c.due_at)).where(outbox.c.state == bindparam("in_state"))
 _CLAIM = (
     update(outbox)
     .where(outbox.c.id == bindparam("its_id"), outbox.c.state == bindparam("was_state"), outbox.c.attempts == bindparam("was_attempts"))
@@ -73,12 +72,6 @@ _OVER = _SENDING.where(outbox.c.lease_until <= bindparam("now", type_=outbox.c.l
 def any_due(connection: Connection, now: datetime) -> bool:
     """Whether a message may be due; cheap, for those who ask every second."""
     return any(connection.execute(_ANY_DUE, {"in_state": str(state), "now": now}).first() for state in CLAIMABLE)
-
-
-def next_due(connection: Connection) -> datetime | None:
-    """When the earliest waiting message is due, or None."""
-    moments = (connection.execute(_NEXT_DUE, {"in_state": str(state)}).scalar() for state in CLAIMABLE)
-    return min((moment for moment in moments if moment is not None), default=None)
 
 
 def due(connection: Connection, now: datetime, *, usable: Collection[str], live: Collection[str]) -> OutboxMessage | None:

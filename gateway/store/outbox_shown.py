@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, select
@@ -14,6 +13,7 @@ from core.decision import EntryKind
 from core.mail import Address
 from core.outbox import OutboxMessage, OutboxState
 from core.overtaken import TOLD, WROTE_AT, Kind
+from gateway.store.moments import moment_json
 from gateway.store.schema import item, outbox_attempt, state_change, timeline
 
 _REFS = select(item.c.id, item.c.ref).where(item.c.id.in_(bindparam("ids", expanding=True)))
@@ -80,10 +80,10 @@ def as_json(message: OutboxMessage, ref: str = "", *, disabled: Collection[str] 
         "to": [str(one.address) for one in message.recipients if one.role == "to"],
         "cc": [str(one.address) for one in message.recipients if one.role == "cc"],
         "state": "connector_disabled" if waits and message.connector in disabled else str(message.state),
-        "due_at": _moment(message.due_at),
+        "due_at": moment_json(message.due_at),
         "attempts": message.attempts,
-        "next_attempt_at": _moment(message.due_at) if waits else None,
-        "last_attempt_at": _moment(message.last_attempt_at),
+        "next_attempt_at": moment_json(message.due_at) if waits else None,
+        "last_attempt_at": moment_json(message.last_attempt_at),
         "last_error": message.last_error,
         "connector": message.connector,
         "importance": str(message.importance),
@@ -91,9 +91,9 @@ def as_json(message: OutboxMessage, ref: str = "", *, disabled: Collection[str] 
         "message_id": message.message_id,
         "recipients": [{"address": one.address.address, "outcome": str(one.outcome), "words": one.words} for one in message.recipients],
         "author": message.author,
-        "created_at": _moment(message.created_at),
-        "first_failed_at": _moment(message.first_failed_at),
-        "sent_at": _moment(message.sent_at),
+        "created_at": moment_json(message.created_at),
+        "first_failed_at": moment_json(message.first_failed_at),
+        "sent_at": moment_json(message.sent_at),
         "hold_reason": message.hold_reason,
         "scheduled": message.scheduled,
         "resolves": message.resolves,
@@ -118,7 +118,7 @@ def detail(connection: Connection, message: OutboxMessage, *, disabled: Collecti
         "text": shown["text"],
         "tries_left": message.tries_left,
         "log": [
-            {"n": row.n, "began_at": _moment(row.began_at), "ended_at": _moment(row.ended_at), "outcome": row.outcome, "words": row.words}
+            {"n": row.n, "began_at": moment_json(row.began_at), "ended_at": moment_json(row.ended_at), "outcome": row.outcome, "words": row.words}
             for row in connection.execute(_ATTEMPTS, {"wanted": message.id})
         ],
         "history": history(connection, message.id),
@@ -128,8 +128,4 @@ def detail(connection: Connection, message: OutboxMessage, *, disabled: Collecti
 def history(connection: Connection, outbox_id: str) -> list[dict[str, Any]]:
     """Every change of state of a message, oldest first."""
     rows = connection.execute(_HISTORY, {"wanted": outbox_id})
-    return [{"at": _moment(row.at), "was": row.was, "became": row.became, "by": row.by, "reason": row.reason} for row in rows]
-
-
-def _moment(moment: datetime | None) -> str | None:
-    return moment.isoformat().replace("+00:00", "Z") if moment is not None else None
+    return [{"at": moment_json(row.at), "was": row.was, "became": row.became, "by": row.by, "reason": row.reason} for row in rows]

@@ -93,8 +93,6 @@ route = _configured("route")
 blocked_address = _configured("blocked_address")
 mail_template = _configured("mail_template")
 
-CONFIGURED: tuple[Table, ...] = (desk, company, queue, team, user, retry_template, connector, process, route, blocked_address, mail_template)
-
 desk_revision = Table(
     "desk_revision",
     metadata,

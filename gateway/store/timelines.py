@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, and_, bindparam, select
 
 from core.decision import EntryKind
 from core.work_item import Resolution, WorkItem
+from gateway.store.moments import moment_json
 from gateway.store.schema import inbound, inbound_body, outbox, outbox_recipient, timeline
 
 MOST_LINES = 2_000
@@ -124,8 +124,3 @@ def _is_resolution(row: Any, resolution: Resolution | None) -> bool:
 
 def _person(address: str, name: str) -> str:
     return f"{name} <{address}>" if name else address
-
-
-def moment_json(moment: datetime | None) -> str | None:
-    """ISO 8601 with Z, or None."""
-    return moment.isoformat().replace("+00:00", "Z") if moment is not None else None

@@ -16,9 +16,10 @@ from core.setup import Setup
 from core.work_item import Resolution, WorkItem
 from gateway.store.item_rows import item_of
 from gateway.store.items import contacts_of, links_of, load
+from gateway.store.moments import moment_json
 from gateway.store.schema import item, item_contact, timeline
 from gateway.store.sight import visible
-from gateway.store.timelines import MOST_LINES, moment_json, timeline_of
+from gateway.store.timelines import MOST_LINES, timeline_of
 
 MOST_ITEMS = 500
 

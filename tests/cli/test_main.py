@@ -14,7 +14,7 @@ from gateway.cli import main as entry
 from gateway.cli import serve as serve_command
 from gateway.cli.drawing import draw
 from gateway.cli.main import COMMANDS, exit_code, main, sentence
-from gateway.cli.trouble import Later, Unusable
+from gateway.cli.trouble import Unusable
 from tests.cli.conftest import Guichet
 
 GUICHET = str(Path(sys.executable).parent / "guichet")
@@ -113,7 +113,6 @@ def test_a_setting_of_the_command_line(guichet: Guichet, installation: Path) -> 
     ("fault", "code"),
     [
         (Unusable("no"), 78),
-        (Later("no"), 75),
         (OperationalError("SELECT secret", {}, Exception("database is locked")), 75),
         (ZeroDivisionError(), None),
     ],

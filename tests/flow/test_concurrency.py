@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -120,7 +121,7 @@ def test_undo_against_send_has_one_winner(houses: list[House], sink: Sink, clock
     before = len(sink.raw)
     wins = Counter[str]()
     for n in range(12):
-        mail = houses[0].desk.mail(item["ref"], ANN, text=f"Answer {n}", undo=None)
+        mail = houses[0].desk.mail(item["ref"], ANN, text=f"Answer {n}", undo=timedelta(0))
         told: list[str] = []
 
         def undo(mail: dict[str, object] = mail, told: list[str] = told) -> None:

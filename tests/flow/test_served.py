@@ -9,6 +9,7 @@ import smtplib
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -64,7 +65,7 @@ def test_a_mail_is_answered_and_the_reply_finds_its_ticket(served: tuple[House, 
     deliver(port, letter("Printer on fire", "It burns.", message_id="m1@acme.example"))
     wait_for(lambda: len(sink.mails) == 1, "the acknowledgement leaves")
     (item,) = house.desk.list_items(ROOT)
-    house.desk.mail(item["ref"], ANN, text="Please pour water.", undo=None)
+    house.desk.mail(item["ref"], ANN, text="Please pour water.", undo=timedelta(0))
     wait_for(lambda: any("pour water" in text_of(mail) for mail in sink.mails), "the answer leaves")
     answer = next(mail for mail in sink.mails if "pour water" in text_of(mail))
     deliver(port, letter("Re: Printer", "Did not help.", message_id="m2@acme.example", In_Reply_To=answer["Message-ID"]))

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.inbound.content import split
-from gateway.inbound.line import is_forward_subject
+from gateway.routing.forward import is_forward
 
 NB = "\u00a0"
 CUT = {
@@ -116,7 +116,7 @@ def test_forwarded_by_subject_is_whole() -> None:
 )
 def test_forward_subjects(subject: str, forwarded: bool) -> None:
     """A forward is known by its subject in French, English and German; an answer to one is none."""
-    assert is_forward_subject(subject) is forwarded
+    assert is_forward(subject) is forwarded
 
 
 LINES = st.sampled_from(

@@ -116,7 +116,7 @@ def test_answers_among_the_forwards_are_cut(path: Path) -> None:
 
 def test_forward_subjects() -> None:
     """Most prefixes of forwards in the languages of that corpus are known."""
-    from gateway.inbound.line import is_forward_subject
+    from gateway.routing.forward import is_forward
 
     subjects = [path.read_text("utf-8").strip() for path in files("forwards", "*_subject*.txt")]
-    assert sum(map(is_forward_subject, subjects)) >= 0.6 * len(subjects)
+    assert sum(map(is_forward, subjects)) >= 0.6 * len(subjects)

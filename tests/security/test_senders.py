@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from core.mail import address_key
 from gateway.inbound.parse import parse
 from gateway.routing.authentication import Dmarc, authentication
-from tests.inbound.way_in import WayIn, a_raw
+from tests.inbound.way_in import ANN, JO, SUPPORT, WayIn, a_raw
 
 TRUSTED = ("mx.demo.example",)
 PASS = "dmarc=pass header.from=acme.example"
@@ -87,3 +89,16 @@ def test_the_block_list_holds_for_every_spelling(way: WayIn, name: str) -> None:
     """A sender blocked as spam is blocked however the address is written; such a mail opens nothing that waits for a person (B-BL-02)."""
     shown = way.take(a_raw(from_=BLOCKED[name], message_id="b@x"))
     assert [verdict["action"] for verdict in shown["verdicts"]] == ["reject_as_spam"], (shown["from"], shown["verdicts"])
+
+
+def test_a_copied_id_of_ours_opens_no_door_to_other_items(way: WayIn) -> None:
+    """Who got a mail of ours to two mailboxes of ours and others cannot, by its id and our address in From, write on any item he names."""
+    claims = "claims@demo.example"
+    way.take(a_raw(message_id="1@acme.example"))
+    way.take(a_raw(message_id="2@globex.example", from_="Vera <vera@globex.example>"), sender="vera@globex.example")
+    way.desk().mail("101001-T", ANN, text="Hello.", to=[JO, claims], undo=timedelta(0))
+    mail = next(one for one in way.outbox() if not one.system_generated)
+    way.sent(mail.id)
+    forged = way.take(a_raw(from_=SUPPORT, to=claims, message_id=mail.message_id, subject="[101002-T] Pay me"), to=(claims,))
+    assert [verdict["action"] for verdict in forged["verdicts"]] == ["open"]
+    assert "mail_in" not in way.kinds("101002-T")[2:]
