@@ -13,6 +13,8 @@ SMALL_WORDS: dict[str, str] = {
 """Words that are common in one language; the languages beyond ours keep such texts from being taken for ours."""
 
 OURS = ("en", "fr")
+_AROUND = ".,;:!?…()\"«»“”"
+"""What stands around words: a greeting ends with a comma."""
 READ = 1_500
 """Characters of a text that are looked at."""
 AT_LEAST = 3
@@ -28,7 +30,7 @@ def language_of(text: str) -> str:
     """The language of ours with at least twice as many small words as any other; '' where there is none."""
     found = dict.fromkeys(SMALL_WORDS, 0)
     for word in text[:READ].lower().split():
-        for language in _LANGUAGES_OF.get(word, ()):
+        for language in _LANGUAGES_OF.get(word.strip(_AROUND), ()):
             found[language] += 1
     (best, most), (_, second) = sorted(found.items(), key=lambda one: -one[1])[:2]
     return best if most >= AT_LEAST and most >= 2 * second and best in OURS else ""

@@ -114,7 +114,7 @@ VERBS_OF: dict[Event, tuple[str, ...]] = {
     Event.STOP: ("stop",),
     Event.WAIT_INFORMATION: ("wait",),
     Event.WAIT_UNTIL: ("wait",),
-    Event.WAIT_PAUSE: ("wait", "pause"),
+    Event.WAIT_PAUSE: ("pause", "wait"),
     Event.RESUME: ("resume",),
     Event.RESOLVE: ("resolve", "resolve-again"),
     Event.RESOLVE_FINAL: ("resolve", "resolve-again"),

@@ -9,6 +9,7 @@ from core.status import Event, Place, Reason
 from core.work_item import Moved, WorkItem
 
 PEOPLE = ("assignee", "owner", "queue")
+_NOT_SET = {"assignee": "nobody", "owner": "nobody", "queue": "none"}
 
 
 def status_entry(moved: Moved, now: datetime, by: str, *, event: Event | None = None, facts: dict[str, object] | None = None) -> Entry:
@@ -34,8 +35,8 @@ def allocation_entry(was: WorkItem, item: WorkItem, now: datetime, by: str) -> E
     changed = {name: [getattr(was, name), getattr(item, name)] for name in PEOPLE if getattr(was, name) != getattr(item, name)}
     if not changed:
         return None
-    text = "; ".join(f"{name}: {old or 'nobody'} → {new or 'nobody'}" for name, (old, new) in changed.items())
-    return Entry(item.id, now, EntryKind.ALLOCATION, by=by, text=text.replace("queue: nobody", "queue: none"), system=not by, facts=dict(changed))
+    text = "; ".join(f"{name}: {old or _NOT_SET[name]} → {new or _NOT_SET[name]}" for name, (old, new) in changed.items())
+    return Entry(item.id, now, EntryKind.ALLOCATION, by=by, text=text, system=not by, facts=dict(changed))
 
 
 def change_entries(

@@ -68,6 +68,7 @@ def examine(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding]
     yield from variables(environ, setup)
     yield from broker(settings)
     yield from ports(settings)
+    yield from certificate(settings)
     if setup is not None:
         yield from desk(setup)
         for connector in setup.connectors:
@@ -140,8 +141,6 @@ def broker(settings: Settings) -> Iterator[Finding]:
     try:
         _ping(url)
         yield fine("broker", f"{without_password(url)} answers")
-    except ImportError as fault:
-        yield error("broker", f"the library for {without_password(url)} is not installed ({fault.name}); install guichet[redis] or guichet[rabbitmq]")
     except Exception as fault:  # each client has its own exceptions, and all of them mean the same here
         yield error("broker", f"{without_password(url)} cannot be reached: {str(fault).strip() or type(fault).__name__}")
 
@@ -180,6 +179,24 @@ def _port(role: str, host: str, port: int, ours: Callable[[str, int], bool]) -> 
         if ours(reached, port):
             return fine(f"port {role}", f"{where} is served by Guichet")
         return error(f"port {role}", f"{where} cannot be used: {fault.strerror}")
+
+
+def certificate(settings: Settings) -> Iterator[Finding]:
+    """The certificate of the SMTP door and its key can be read and belong together."""
+    import ssl
+
+    from gateway.inbound.tls_files import TlsFiles
+
+    chain, key = settings.smtp.tls_certificate, settings.smtp.tls_key
+    if chain is None:
+        return
+    try:
+        TlsFiles(settings.path(chain), settings.path(key) if key is not None else None)
+        yield fine("certificate", f"{settings.path(chain)}")
+    except ssl.SSLError as fault:
+        yield error("certificate", f"{settings.path(chain)} or its key cannot be used: {fault.reason or fault}")
+    except OSError as fault:
+        yield error("certificate", f"{fault.filename or settings.path(chain)} cannot be read: {fault.strerror}")
 
 
 def _is_our_smtp(host: str, port: int) -> bool:

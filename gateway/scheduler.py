@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
 
-from core.brakes import Brakes, Lately
+from core.brakes import Brakes
 from core.no_answer import Asked, addressee, no_answer
 from core.on_time import alarm, due_alarm, received_before
 from core.outbox import Draft
@@ -181,7 +181,6 @@ class Scheduler:
         person = addressee(item, asked)
         if person is None:
             return None
-        counted = brakes.counted(connection, item.id, person.key, now, most=self._brakes.per_hour + 1)
-        lately = Lately(counted.item, counted.address, counted.overall >= self._brakes.per_hour)
-        asked = replace(asked, lately=lately, suppressed=brakes.suppressed(connection, (person.key,), now))
+        lately, suppressed = brakes.lately(connection, self._brakes, item.id, person.key, now)
+        asked = replace(asked, lately=lately, suppressed={person.key} if suppressed else frozenset())
         return no_answer(item, asked, closed=closed, draft_id=self._clock.new_id(), now=now)

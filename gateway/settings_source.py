@@ -6,6 +6,7 @@ Order: command line > environment > credential files > guichet.toml > defaults (
 from __future__ import annotations
 
 import difflib
+import importlib.util
 import os
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
@@ -25,6 +26,13 @@ CONFIG_VARIABLE = "GUICHET_CONFIG"
 USUAL_FILES = (Path("guichet.toml"), Path("/etc/guichet/guichet.toml"))
 _NOT_SETTINGS = (CONFIG_VARIABLE, "GUICHET_TEST_")
 DOTS = "••••••"
+
+EXTRAS: tuple[tuple[tuple[str, str], str, str, str], ...] = (
+    (("database", "url"), "postgresql", "psycopg", "postgres"),
+    (("broker", "url"), "redis", "redis", "redis"),
+    (("broker", "url"), "amqp", "pika", "rabbitmq"),
+)
+"""(key, how its value begins, library that such a value needs, extra of the distribution that brings it)."""
 
 
 class SettingsTrouble(Exception):
@@ -51,6 +59,7 @@ def load_settings(config: str | Path | None = None, overrides: Mapping[str, Any]
         settings = sources.model()(**sources.overrides)
     except ValidationError as fault:
         raise SettingsTrouble(sources.sentence(fault)) from None
+    _require_libraries(settings, sources)
     return _placed(settings, sources)
 
 
@@ -172,6 +181,17 @@ def _credentials(environ: Mapping[str, str]) -> dict[str, str]:
         raise SettingsTrouble(f"The credential files in {folder} cannot be read: {fault}.") from None
 
 
+def _require_libraries(settings: Settings, sources: Sources) -> None:
+    """Raises SettingsTrouble for a value that needs a library which is not installed; nothing is imported."""
+    for path, begins, library, extra in EXTRAS:
+        section, name = path
+        value = str(getattr(getattr(settings, section), name))
+        if value.startswith(begins) and importlib.util.find_spec(library) is None:
+            key = ".".join(path)
+            said = f"{_written(key, value)} needs the library {library}, which is not installed; pip install 'guichet[{extra}]' brings it."
+            raise SettingsTrouble(f"{sources.origin(path) or 'settings'}: {key}: {said}")
+
+
 def _placed(settings: Settings, sources: Sources) -> Settings:
     """The settings with absolute paths and what is known of where they came from."""
     base = sources.file.parent if sources.file is not None else Path.cwd()
@@ -199,7 +219,8 @@ def _unknown(path: tuple[str, ...]) -> str:
 def _expected(key: str, message: str, given: object) -> str:
     message = message.removeprefix("Value error, ").rstrip(".")
     message = f"{message[:1].lower()}{message[1:]}"
-    return f"{message}." if isinstance(given, (dict, BaseModel)) else f"{message}, not {_written(key, given)!r}."
+    said_already = isinstance(given, (dict, BaseModel)) or f"“{given}”" in message
+    return f"{message}." if said_already else f"{message}, not {_written(key, given)!r}."
 
 
 def _perhaps(name: str, known: set[str]) -> str:

@@ -105,7 +105,7 @@ def test_which_file_is_meant(file: Path, folder: Path, monkeypatch: pytest.Monke
         ('data = "var"', 'zzz = "var"', ", line 2: zzz: unknown key; known here: broker, data, database, keys,"),
         ("port = 2527", "port = 99999", ", line 8: smtp.port: input should be less than or equal to 65535, not '99999'."),
         ("port = 2527", 'port = "x"', ", line 8: smtp.port: input should be a valid integer"),
-        ('"PT30S"', '"30"', ", line 9: smtp.command_timeout: “30” is not a duration in ISO 8601 such as P5D"),
+        ('"PT30S"', '"30"', ", line 9: smtp.command_timeout: “30” is not a duration in ISO 8601 such as P5D, PT2H, PT10S or P1DT2H."),
         ('"PT30S"', "30", ", line 9: smtp.command_timeout: “30” is not a duration"),
         ("postgresql+psycopg", "mysql", ", line 5: database.url: a URL that begins with sqlite:/// or postgresql+psycopg:// is expected, not 'mysql://ann:••••••@db/guichet'."),
         ("port = 2527", 'tls_key = "x"', ", line 7: smtp: tls_key needs tls_certificate beside it."),
@@ -137,6 +137,29 @@ def test_a_wrong_environment_is_one_sentence(folder: Path, monkeypatch: pytest.M
     with pytest.raises(SettingsTrouble) as wrong:
         load_settings()
     assert str(wrong.value).startswith(said), str(wrong.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "library", "extra"),
+    [
+        ("GUICHET_DATABASE__URL", "postgresql+psycopg://ann:geheim@db/guichet", "psycopg", "postgres"),
+        ("GUICHET_BROKER__URL", "redis://:geheim@host/0", "redis", "redis"),
+        ("GUICHET_BROKER__URL", "rediss://:geheim@host/0", "redis", "redis"),
+        ("GUICHET_BROKER__URL", "amqp://ann:geheim@host/", "pika", "rabbitmq"),
+    ],
+)
+def test_a_library_that_is_not_installed_is_one_sentence(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str, library: str, extra: str
+) -> None:
+    """The value that needs it, and what brings it; never a password."""
+    monkeypatch.setenv(name, value)
+    load_settings()
+    monkeypatch.setattr("importlib.util.find_spec", lambda wanted: None if wanted == library else wanted)
+    with pytest.raises(SettingsTrouble) as wrong:
+        load_settings()
+    assert str(wrong.value).startswith(f"environment {name}: ")
+    assert f"needs the library {library}, which is not installed; pip install 'guichet[{extra}]'" in str(wrong.value)
+    assert "geheim" not in str(wrong.value)
 
 
 def test_a_missing_file_is_a_sentence(folder: Path) -> None:

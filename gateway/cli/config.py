@@ -44,7 +44,7 @@ def apply(ctx: click.Context, file: Path, dry_run: bool, by: str | None, as_json
         if dry_run:
             changes = diff(current_setup(house), desk.setup)
         else:
-            author = by or _author(house)
+            author = _author(house, by)
             with house.database.durable() as connection:
                 changes = house.setups.save(connection, desk.setup, author, house.clock.now())
     if as_json:
@@ -58,10 +58,16 @@ def apply(ctx: click.Context, file: Path, dry_run: bool, by: str | None, as_json
         say(f"{len(changes)} changes would be made; nothing was written.")
 
 
-def _author(house: House) -> str:
-    """Before the first administrator is there, the command line itself."""
+def _author(house: House, by: str | None) -> str:
+    """The user named; else the first administrator, and before there is one the command line itself. Raises Refused for who is no user."""
+    from core.mail import address_key
     from core.refusal import Refused
 
+    if by:
+        user = current_setup(house).user_of.get(address_key(by))
+        if user is None:
+            raise Refused(f"There is no active user “{by}”.")
+        return user.email
     try:
         return acting(house, None)
     except Refused:

@@ -87,10 +87,23 @@ def restore(ctx: click.Context, file: Path, yes: bool) -> None:
 
     settings = settings_of(ctx)
     if not yes:
-        click.confirm(f"Replace everything in the database by {file}? Is the service stopped?", abort=True, err=True)
+        _ask(f"Replace everything in the database by {file}? Is the service stopped?")
     with _database(ctx) as database, _progress("Copying") as progress:
         _or_refused(lambda: copies.restore(database, file, progress))
     say(f"The database is as it was in {file}. Its key file must be the one of that time: {settings.key_file}.")
+
+
+def _ask(question: str) -> None:
+    """Raises Refused unless the answer is yes; where nobody answers, --yes is needed."""
+    from core.refusal import Refused
+
+    try:
+        agreed = click.confirm(question, err=True)
+    except click.Abort:
+        click.echo(err=True)
+        raise Refused("Nothing was changed. Where nobody can be asked, --yes says it.") from None
+    if not agreed:
+        raise Refused("Nothing was changed.")
 
 
 def _or_refused(deed: Callable[[], None]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 import shutil
-import socket
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,7 +31,7 @@ def command(ctx: click.Context, folder: Path, smtp_port: int | None, web_port: i
     from gateway import log
     from gateway.bootstrap import open_house
     from gateway.cli.init import make_ready
-    from gateway.cli.serve import ROLES, serve_or_say
+    from gateway.cli.serve import ROLES, require_free, serve_or_say
     from gateway.cli.trouble import Unusable
     from gateway.clock import SystemClock
     from gateway.demo import Ports, fill_desk, play_samples, write_settings
@@ -45,7 +44,7 @@ def command(ctx: click.Context, folder: Path, smtp_port: int | None, web_port: i
         raise Unusable(f"{fault.filename or folder} cannot be written: {fault.strerror}.") from None
     settings = load_settings(file, {name: table for name, table in chosen.items() if table})
     log.configure(settings.log.level, settings.log.format)
-    require_free(settings)
+    require_free(settings, {"smtp": "--smtp-port", "web": "--web-port"})
     database = make_ready(settings)
     try:
         passwords = fill_desk(database, folder, SystemClock())
@@ -57,19 +56,6 @@ def command(ctx: click.Context, folder: Path, smtp_port: int | None, web_port: i
     finally:
         house.close()
     say("Stopped. Start it again and it goes on where it was.")
-
-
-def require_free(settings: Settings) -> None:
-    """One sentence for a port in use, before anything else is done. Raises Unusable."""
-    from gateway.cli.trouble import Unusable
-
-    for option, host, port in (("--smtp-port", settings.smtp.host, settings.smtp.port), ("--web-port", settings.web.host, settings.web.port)):
-        try:
-            with socket.socket() as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                probe.bind((host, port))
-        except OSError as fault:
-            raise Unusable(f"Port {port} cannot be used ({(fault.strerror or str(fault)).lower()}); choose another one with {option}.") from None
 
 
 def welcome(settings: Settings, folder: Path, passwords: dict[str, str], played: int) -> None:

@@ -15,7 +15,7 @@ from gateway.cli.shown import in_zone, say, say_fields, say_json, say_table
 
 COLUMNS = ("id", "state", "received_at", "from", "subject", "items", "reason")
 
-STATE = click.Choice(list(InboundState))
+STATE = click.Choice([state.value for state in InboundState])
 
 DEEDS: dict[str, tuple[str, str, str]] = {
     "replay": ("replay_inbound", "Process messages anew, as if they had just come; what was done with them stands.", "to be processed again"),

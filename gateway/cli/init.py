@@ -1,4 +1,4 @@
-"""`guichet init`: a new database, the key file and the first administrator."""
+"""`guichet init`: a settings file, a new database, the key file and the first administrator."""
 
 from __future__ import annotations
 
@@ -17,13 +17,32 @@ if TYPE_CHECKING:
     from gateway.store.engine import Database
 
 
+SETTINGS_FILE = """\
+# The settings of this installation: docs/settings.md lists them all, `guichet config show` those in force.
+# Commands find this file in the current folder, by --config or by GUICHET_CONFIG.
+
+data = "."                        # folder of the database, the keys and the local mail: here
+
+[database]
+# url = "postgresql+psycopg://user@host/name"
+
+[smtp]
+# host = "127.0.0.1"
+# port = 2525
+
+[web]
+# host = "127.0.0.1"
+# port = 8080
+"""
+
+
 @click.command()
 @click.option("--admin", metavar="EMAIL", help="The first administrator.")
 @click.option("--name", default="", help="The administrator's name.")
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input; else one is made and printed.")
 @click.pass_context
 def command(ctx: click.Context, admin: str | None, name: str, password_stdin: bool) -> None:
-    """Make a new database, its key file and the first administrator; what is there already stays as it is.
+    """Make a settings file, a new database, its key file and the first administrator; what is there already stays as it is.
 
     \b
     guichet init --admin you@your.example
@@ -31,6 +50,8 @@ def command(ctx: click.Context, admin: str | None, name: str, password_stdin: bo
     settings = settings_of(ctx)
     password = sys.stdin.readline().rstrip("\n") if password_stdin else ""
     database = make_ready(settings)
+    if settings.file is None:
+        write_settings(settings)
     try:
         _first_administrator(database, admin, name, password)
     finally:
@@ -62,6 +83,21 @@ def make_ready(settings: Settings) -> Database:
         database.dispose()
         raise
     return database
+
+
+def write_settings(settings: Settings) -> None:
+    """A settings file beside the database, where nothing named one. Raises Unusable."""
+    from gateway.cli.trouble import Unusable
+
+    file = settings.data / "guichet.toml"
+    try:
+        with file.open("x", encoding="utf-8") as target:
+            target.write(SETTINGS_FILE)
+    except FileExistsError:
+        return
+    except OSError as fault:
+        raise Unusable(f"{file} cannot be written: {fault.strerror}.") from None
+    say(f"The settings are in {file}.")
 
 
 def _first_administrator(database: Database, email: str | None, name: str, password: str) -> None:

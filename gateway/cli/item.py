@@ -80,7 +80,7 @@ def say_entry(entry: Mapping[str, Any]) -> None:
 
 
 @command.command("list")
-@click.option("--status", type=click.Choice(list(Status)), metavar="STATUS", multiple=True, help=f"{' '.join(Status)}; several times.")
+@click.option("--status", type=click.Choice([status.value for status in Status]), metavar="STATUS", multiple=True, help=f"{' '.join(Status)}; several times.")
 @click.option("--queue", default="", help="Name of a queue.")
 @click.option("--assignee", default="", metavar="EMAIL", help="Whose items.")
 @click.option("--text", default="", help="What title, reference or contacts contain.")

@@ -17,7 +17,7 @@ EXIT_SETTINGS = 78
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("demo", "Make a small installation with sample data and serve it."),
-    "init": ("init", "Make a new database, its key file and the first administrator."),
+    "init": ("init", "Make settings, a new database, its key file and the first administrator."),
     "serve": ("serve", "Serve: take mail in, process it, send, watch the clock."),
     "check": ("check", "Look at settings, database, broker, ports and connectors."),
     "config": ("config", "The desk as a file: apply, export; show the settings."),

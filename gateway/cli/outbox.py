@@ -14,7 +14,7 @@ from gateway.cli.shown import in_zone, say, say_fields, say_json, say_table
 
 COLUMNS = ("id", "state", "due_at", "item", "from", "to", "subject", "attempts", "last_error", "warnings")
 
-STATE = click.Choice(list(OutboxState))
+STATE = click.Choice([state.value for state in OutboxState])
 
 DEEDS: dict[str, tuple[str, str, str]] = {
     "send-now": ("send_mail_now", "Send a mail that waits for an undo, its time or its next try.", "to be sent now"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import click
@@ -12,6 +14,8 @@ if TYPE_CHECKING:
     from gateway.settings import Settings
 
 ROLES = ("smtp", "worker", "dispatch", "scheduler", "web")
+PORTS: Mapping[str, str] = {"smtp": "smtp.port (GUICHET_SMTP__PORT)", "web": "web.port (GUICHET_WEB__PORT)"}
+"""Role that listens → where its port is chosen; its host and port are the settings of the same name."""
 
 
 def _roles(_ctx: click.Context, _option: click.Parameter, value: str | None) -> tuple[str, ...]:
@@ -40,6 +44,7 @@ def command(ctx: click.Context, roles: tuple[str, ...]) -> None:
     require_installation(settings)
     log.configure(settings.log.level, settings.log.format)
     say_settings(settings)
+    require_free(settings, {role: where for role, where in PORTS.items() if role in roles})
     house = open_house(settings)
     try:
         with house.database.read() as connection:
@@ -61,6 +66,20 @@ def say_settings(settings: Settings) -> None:
             log.info("setting", extra={"key": key, "value": value, "origin": origin})
 
 
+def require_free(settings: Settings, ports: Mapping[str, str]) -> None:
+    """One sentence for a port in use, before anything else is done. Raises Unusable."""
+    from gateway.cli.trouble import Unusable
+
+    for role, where in ports.items():
+        host, port = getattr(settings, role).host, getattr(settings, role).port
+        try:
+            with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind((host, port))
+        except OSError as fault:
+            raise Unusable(f"Port {port} on {host} cannot be used ({(fault.strerror or str(fault)).lower()}); choose another one with {where}.") from None
+
+
 def serve_or_say(house: object, roles: tuple[str, ...], **more: object) -> None:
     """Serve; a port in use or a certificate that cannot be read is a sentence. Raises Unusable."""
     import ssl
@@ -73,4 +92,5 @@ def serve_or_say(house: object, roles: tuple[str, ...], **more: object) -> None:
     except ssl.SSLError as fault:
         raise Unusable(f"The TLS certificate or key cannot be used: {fault.reason or fault}.") from None
     except OSError as fault:
-        raise Unusable(f"The service cannot start: {fault.strerror or fault}.") from None
+        said = f"{fault.filename}: {fault.strerror}" if fault.filename else fault.strerror or fault
+        raise Unusable(f"The service cannot start: {said}.") from None

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Connection, bindparam, exists, func, select
+from sqlalchemy import Connection
 
-from core.brakes import OVERALL_WINDOW, SENDER_WINDOW, Brakes, Lately
+from core.brakes import Brakes
 from core.decision import KnownId
 from core.mail import FREE_MAIL_DOMAINS, Address, Envelope, Mail
 from core.mail_facts import MailFacts
@@ -24,9 +23,7 @@ from gateway.routing.classify import is_null_sender
 from gateway.routing.facts import Facts, Outgoing, Sender, Taken, Target
 from gateway.routing.match import REPLACING_LINKS, SPLIT_LINK, message_ids
 from gateway.routing.recipients import Recipient, recipients
-from gateway.store import brakes as counts
-from gateway.store import contacts, items, outbox_rows
-from gateway.store.schema import automatic_mail, contact, contact_address, intake_key, suppressed_address
+from gateway.store import brakes, contacts, intake_keys, items, outbox_rows
 
 FOLLOWED_LINKS = frozenset({*REPLACING_LINKS, SPLIT_LINK, "followed_by"})
 MOST_IDS = 60
@@ -35,33 +32,7 @@ MOST_ITEMS = 200
 MOST_ROUNDS = 5
 """Steps from item to item that are read; a longer chain ends where reading ends."""
 MOST_PEOPLE = 50
-MOST_TAKEN = 1_000
 MOST_COPIES = 200
-
-_K = intake_key.c
-_TAKEN = select(_K.connector, _K.recipient, _K.message_id, _K.content_key, _K.inbound_id, _K.at).where(
-    _K.connector.in_(bindparam("connectors", expanding=True)),
-    _K.recipient.in_(bindparam("recipients", expanding=True)),
-    _K.message_id == bindparam("its_id"),
-)
-_TAKEN_NAMELESS = _TAKEN.where(_K.content_key == bindparam("its_content"))
-_TAKEN_NAMED = _TAKEN.order_by((_K.content_key == bindparam("its_content")).desc(), _K.at).limit(bindparam("most"))
-"""Those of the same content first: an id can be used again with other content as often as somebody likes."""
-_ALIKE = select(_K.inbound_id).where(_K.inbound_id.in_(bindparam("ids", expanding=True)), _K.content_key == bindparam("its_content"))
-_PEOPLE = (
-    select(contact_address.c.address_key, contact.c.id, contact.c.company)
-    .join(contact, contact_address.c.contact_id == contact.c.id)
-    .where(contact_address.c.address_key.in_(bindparam("keys", expanding=True)))
-)
-_A = automatic_mail.c
-_NTH_NEWEST = select(_A.at).where(_A.seq <= select(func.max(_A.seq)).scalar_subquery() - bindparam("before")).order_by(_A.seq.desc()).limit(1)
-_TO_SENDER = select(func.count()).select_from(
-    select(_A.seq).where(_A.address_key == bindparam("its_mailbox"), _A.at > bindparam("since")).limit(bindparam("most")).subquery()
-)
-_S = suppressed_address.c
-_SUPPRESSED = exists().where(_S.address_key == bindparam("its_key"), _S.until > bindparam("now", type_=_S.until.type))
-_LATELY = select(_NTH_NEWEST.scalar_subquery().label("nth"), _TO_SENDER.scalar_subquery().label("to_sender"), _SUPPRESSED.label("suppressed"))
-"""What the brakes ask, in one statement. The n-th newest automatic mail tells whether the hour is full without counting what may be many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +50,9 @@ class NotYet(Exception):
 class FactReader:
     """Reads for one installation. Holds nothing but keys and brakes; every method is told its connection."""
 
-    def __init__(self, keys: Keys, brakes: Brakes) -> None:
+    def __init__(self, keys: Keys, limits: Brakes) -> None:
         self._keys = keys
-        self._brakes = brakes
+        self._brakes = limits
 
     def read(
         self, connection: Connection, inbound_id: str, mail: Mail, envelope: Envelope, setup: Setup, now: datetime, *, lock: bool = False
@@ -136,26 +107,17 @@ class FactReader:
         """
         followed = {verdict.old_id for verdict in resolution.verdicts if verdict.copies}
         copied = [address.key for address in mail.cc[:MOST_PEOPLE] if address.key in read.known_people]
-        limits, key = self._brakes, read.sender_key
-        asked = {
-            "before": max(limits.per_hour - 1, 0),
-            "its_key": key,
-            "its_mailbox": counts.mailbox(key),
-            "since": now - SENDER_WINDOW,
-            "most": limits.per_sender_day,
-            "now": now,
-        }
-        found = connection.execute(_LATELY, asked).one()
-        full = limits.per_hour == 0 or (found.nth is not None and found.nth > now - OVERALL_WINDOW)
+        key = read.sender_key
+        lately, suppressed = brakes.lately(connection, self._brakes, None, key, now)
         met = contacts.written_to(connection, ([key] if read.sender_known else []) + copied)
         return replace(
             read,
             sender_known=key in met,
             known_people={one: company for one, company in read.known_people.items() if one in met},
             contacts=items.contacts_of(connection, followed) if followed else {},
-            brakes=limits,
-            lately=Lately(sender=found.to_sender, over_hour=full),
-            suppressed=counts.suppressed(connection, copied, now) | ({key} if found.suppressed else frozenset()),
+            brakes=self._brakes,
+            lately=lately,
+            suppressed=brakes.suppressed(connection, copied, now) | ({key} if suppressed else frozenset()),
         )
 
     # ------------------------------------------------------------ pieces
@@ -196,28 +158,27 @@ class FactReader:
         return None
 
     def _sender(
-        self, connection: Connection, mail: Mail, setup: Setup, ours: tuple[Recipient, ...], people: Mapping[str, Any], *, judged: bool
+        self, connection: Connection, mail: Mail, setup: Setup, ours: tuple[Recipient, ...], people: Mapping[str, str], *, judged: bool
     ) -> Sender:
         """`judged`: there are items to compare with, so that all addresses of the authors are needed (decisions.md, "participant")."""
         author = mail.author
         if author is None:
             return Sender(authentication=authentication(mail, ()))
         company = setup.company(author.domain) if author.domain not in FREE_MAIL_DOMAINS else None
-        known = people.get(author.key)
-        names = {company.name if company is not None else "", known.company if known is not None else ""} - {""}
+        names = {company.name if company is not None else "", people.get(author.key, "")} - {""}
         connectors = {recipient.connector for recipient in ours} or {connector.name for connector in setup.connectors}
         trusted = {server for name in connectors if (one := setup.connector_named.get(name)) is not None for server in one.trusted_authserv_ids}
         return Sender(
             key=author.key,
             authors=tuple(_identity(connection, address, people, judged=judged) for address in mail.from_[:10]),
             ours=setup.is_ours(author.address),
-            known=known is not None,
+            known=author.key in people,
             companies=frozenset(names),
             domain_company=company.name if company is not None else "",
             authentication=authentication(mail, trusted),
         )
 
-    def _mail_facts(self, facts: Facts, mail: Mail, people: Mapping[str, Any], copies: tuple[str, ...], returned: OutboxMessage | None) -> MailFacts:
+    def _mail_facts(self, facts: Facts, mail: Mail, people: Mapping[str, str], copies: tuple[str, ...], returned: OutboxMessage | None) -> MailFacts:
         sender = facts.sender
         return MailFacts(
             inbound_id=facts.inbound_id,
@@ -229,7 +190,7 @@ class FactReader:
             authenticated=sender.authentication.dmarc.value == "pass",
             dmarc_failed=sender.authentication.dmarc.value == "fail",
             items={item_id: target.item for item_id, target in facts.targets.items()},
-            known_people={key: person.company for key, person in people.items()},
+            known_people=people,
             same_mail=copies,
             returned=returned,
         )
@@ -254,20 +215,20 @@ def _targets(connection: Connection, pointed: Iterable[str], loaded: Mapping[str
     return found
 
 
-def _people(connection: Connection, mail: Mail) -> dict[str, Any]:
-    """Address key → contact row, of authors and Cc that we know."""
+def _people(connection: Connection, mail: Mail) -> dict[str, str]:
+    """Address key → company, of authors and Cc that we know."""
     keys = list(dict.fromkeys(address.key for address in (*mail.from_, *mail.cc) if "@" in address.address))[:MOST_PEOPLE]
-    return {row.address_key: row for row in connection.execute(_PEOPLE, {"keys": keys})} if keys else {}
+    return contacts.companies(connection, keys)
 
 
 def _copies(connection: Connection, inbound_id: str, mail: Mail, known: Mapping[str, tuple[KnownId, ...]]) -> tuple[str, ...]:
     """The items of other copies of this mail: same id and same content, for anybody may use an id again (decisions.md 7 and 8)."""
     others = [one for one in known[mail.message_id] if one.direction == "in" and one.source_id != inbound_id][:MOST_COPIES]
-    alike = set(connection.execute(_ALIKE, {"ids": [one.source_id for one in others], "its_content": mail.content_key}).scalars()) if others else set()
+    alike = intake_keys.alike(connection, mail, [one.source_id for one in others])
     return tuple(dict.fromkeys(one.item_id for one in others if one.source_id in alike))
 
 
-def _identity(connection: Connection, address: Address, people: Mapping[str, Any], *, judged: bool) -> frozenset[str]:
+def _identity(connection: Connection, address: Address, people: Mapping[str, str], *, judged: bool) -> frozenset[str]:
     """All addresses of the person behind an address."""
     if judged and address.key in people:
         return contacts.all_addresses(connection, (address.key,))
@@ -276,17 +237,8 @@ def _identity(connection: Connection, address: Address, people: Mapping[str, Any
 
 def _taken(connection: Connection, mail: Mail, ours: tuple[Recipient, ...]) -> dict[tuple[str, str], tuple[Taken, ...]]:
     """What came in before for these recipients with the same id, or with the same content where there is no id."""
-    if not ours:
-        return {}
-    asked: dict[str, Any] = {
-        "connectors": list({recipient.connector for recipient in ours}),
-        "recipients": [recipient.key[:1000] for recipient in ours],
-        "its_id": mail.message_id[:998],
-        "its_content": mail.content_key,
-    }
-    rows = connection.execute(_TAKEN_NAMED, {**asked, "most": MOST_TAKEN}) if mail.message_id else connection.execute(_TAKEN_NAMELESS, asked)
     found: dict[tuple[str, str], tuple[Taken, ...]] = {}
-    for row in rows:
+    for row in intake_keys.taken(connection, mail, [(recipient.connector, recipient.key) for recipient in ours]):
         place = (row.connector, row.recipient)
         found[place] = (*found.get(place, ()), Taken(row.inbound_id, row.message_id, row.content_key, row.at))
     return found

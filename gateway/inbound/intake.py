@@ -99,7 +99,7 @@ class Intake:
     def _refusal(self, arrival: Arrival) -> Answer | None:
         size = len(arrival.raw)
         if size > self.max_size:
-            return Refused("5.3.4", f"The mail has {size} bytes; at most {self.max_size} are taken.")
+            return Refused("5.3.4", f"The mail is larger than the {self.max_size} bytes that are taken.")
         if self._closing:
             return TryLater("closing")
         if self._queue and self._waiting_bytes + size > self._max_waiting:

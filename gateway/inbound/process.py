@@ -29,7 +29,8 @@ from gateway.keys import Keys
 from gateway.store import inbound_claims, inbounds
 from gateway.store.engine import Database, is_passing_fault
 from gateway.store.inbound_claims import Claimed
-from gateway.store.inbounds import LostLease, Standing, TakenMeanwhile
+from gateway.store.inbounds import LostLease, Standing
+from gateway.store.intake_keys import TakenMeanwhile
 from gateway.store.items import StaleItem
 from gateway.store.setups import Setups
 

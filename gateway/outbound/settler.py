@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from core.brakes import Brakes
 from core.decision import Decision
 from core.delivery import Delivery, Meaning
 from core.notice import notice
@@ -30,7 +31,7 @@ log = logging.getLogger("guichet.outbound")
 
 SETTLE_TRIES = 6
 """How often a settlement is written again after a passing fault of the database, with growing waits; then the lease heals it."""
-NOTICES_A_DAY = 20
+NOTICES = Brakes(per_sender_day=20)
 """Notices about failed mails that one author gets (decisions.md 9); the items are marked in any case."""
 
 Apply = Callable[[Connection, Decision, Setup, datetime], Any]
@@ -117,12 +118,16 @@ class Settler:
     def _write(self, connection: Connection, message: OutboxMessage, found: Result, setup: Setup, now: datetime) -> None:
         outbox_claims.settle(connection, found.settlement, now)
         decision = found.decision
-        if found.failures and brakes.counted(connection, message.item_id or "", message.author, now, most=NOTICES_A_DAY).address < NOTICES_A_DAY:
+        if found.failures and self._may_be_told(connection, message.author, now):
             told = notice(message, found.failures, setup, self._clock.new_id(), now)
             decision += Decision(mails=(told,) if told is not None else ())
         self._apply(connection, decision, setup, now)
         facts = {"outbox_id": message.id, "attempt": message.attempts, "state": str(found.settlement.state), "words": found.settlement.words}
         log.info("attempt_settled", extra=facts)
+
+    def _may_be_told(self, connection: Connection, author: str, now: datetime) -> bool:
+        lately, _ = brakes.lately(connection, NOTICES, None, author, now)
+        return lately.sender < NOTICES.per_sender_day
 
     def _rules(self, message: OutboxMessage, setup: Setup, item: WorkItem | None, rests_until: datetime | None = None) -> Rules:
         connector = setup.connector_named.get(message.connector)

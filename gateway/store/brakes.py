@@ -3,35 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, func, select
+from sqlalchemy import ColumnElement, Connection, ScalarSelect, bindparam, delete, exists, func, select
 from sqlalchemy.dialects.postgresql import insert as upsert_insert
 
+from core.brakes import OVERALL_WINDOW, SENDER_WINDOW, Brakes, Lately
 from core.decision import Suppression
 from core.mail import split_tag
 from core.outbox import Draft
 from gateway.store.schema import automatic_mail, suppressed_address
 
-PER_ITEM = timedelta(minutes=5)
-PER_ADDRESS = timedelta(hours=24)
-OVERALL = timedelta(hours=1)
-"""The windows of decisions.md 9."""
-
-_COLUMNS = automatic_mail.c
+_A, _S = automatic_mail.c, suppressed_address.c
 
 
-def _counting(*conditions: ColumnElement[bool]) -> Select[int]:
-    inner = select(_COLUMNS.seq).where(_COLUMNS.at > bindparam("since"), *conditions).limit(bindparam("most")).subquery()
-    return select(func.count()).select_from(inner)
+def _counting(column: ColumnElement[str], name: str) -> ScalarSelect[int]:
+    since = bindparam(f"{name}_since", type_=_A.at.type)
+    inner = select(_A.seq).where(column == bindparam(f"its_{name}"), _A.at > since).limit(bindparam(f"{name}_most")).subquery()
+    return select(func.count()).select_from(inner).scalar_subquery()
 
 
-_BY_ITEM = _counting(_COLUMNS.item_id == bindparam("its_item"))
-_BY_ADDRESS = _counting(_COLUMNS.address_key == bindparam("its_address"))
-_ALL = _counting()
+_NTH_NEWEST = select(_A.at).where(_A.seq <= select(func.max(_A.seq)).scalar_subquery() - bindparam("before")).order_by(_A.seq.desc()).limit(1)
+_LATELY = select(
+    _counting(_A.item_id, "item").label("item"),
+    _counting(_A.address_key, "mailbox").label("mailbox"),
+    _NTH_NEWEST.scalar_subquery().label("nth"),
+    exists().where(_S.address_key == bindparam("its_key"), _S.until > bindparam("now", type_=_S.until.type)).label("suppressed"),
+)
+"""The n-th newest automatic mail tells whether the hour is full without counting what may be many."""
 _INSERT = automatic_mail.insert()
-_PRUNE = delete(automatic_mail).where(_COLUMNS.at <= bindparam("before"))
+_PRUNE = delete(automatic_mail).where(_A.at <= bindparam("before"))
 _SUPPRESSED = select(suppressed_address.c.address_key).where(
     suppressed_address.c.address_key.in_(bindparam("keys", expanding=True)), suppressed_address.c.until > bindparam("now")
 )
@@ -41,27 +42,30 @@ _SUPPRESS = _SUPPRESS.on_conflict_do_update(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Counted:
-    """Automatic mails of late: for the item in 5 minutes, to the address in 24 hours, to anybody in an hour. Never more than was asked for."""
-
-    item: int
-    address: int
-    overall: int
-
-
 def mailbox(address_key: str) -> str:
     """What the brake for an address counts under: without the plus-tag, which anybody can vary."""
     return split_tag(address_key)[0]
 
 
-def counted(connection: Connection, item_id: str, address_key: str, now: datetime, *, most: int = 1000) -> Counted:
-    """The three counts, each up to `most`, so that a flood does not make counting slow. Mails held by a brake are counted as well."""
-    return Counted(
-        item=_number(connection, _BY_ITEM, now - PER_ITEM, most, its_item=item_id),
-        address=_number(connection, _BY_ADDRESS, now - PER_ADDRESS, most, its_address=mailbox(address_key)),
-        overall=_number(connection, _ALL, now - OVERALL, most),
-    )
+def lately(connection: Connection, brakes: Brakes, item_id: str | None, address_key: str, now: datetime) -> tuple[Lately, bool]:
+    """What the brakes ask, in one statement, and whether the address gets no automatic mail at all now. `item_id` None: an item yet to be opened.
+
+    Counted no further than a brake looks, so that a flood does not make counting slow. Mails held by a brake are counted as well.
+    """
+    asked = {
+        "its_item": item_id or None,
+        "item_since": now - brakes.item_window,
+        "item_most": brakes.per_item,
+        "its_mailbox": mailbox(address_key),
+        "mailbox_since": now - SENDER_WINDOW,
+        "mailbox_most": brakes.per_sender_day,
+        "before": max(brakes.per_hour - 1, 0),
+        "its_key": address_key,
+        "now": now,
+    }
+    found = connection.execute(_LATELY, asked).one()
+    full = brakes.per_hour == 0 or (found.nth is not None and found.nth > now - OVERALL_WINDOW)
+    return Lately(found.item, found.mailbox, full), bool(found.suppressed)
 
 
 def count_automatic(connection: Connection, draft: Draft, now: datetime) -> None:
@@ -73,7 +77,7 @@ def count_automatic(connection: Connection, draft: Draft, now: datetime) -> None
 
 def prune_counts(connection: Connection, now: datetime) -> int:
     """Forget what no window looks at any more; returns how many."""
-    return connection.execute(_PRUNE, {"before": now - PER_ADDRESS}).rowcount
+    return connection.execute(_PRUNE, {"before": now - SENDER_WINDOW}).rowcount
 
 
 def suppressed(connection: Connection, address_keys: Collection[str], now: datetime) -> frozenset[str]:
@@ -86,7 +90,3 @@ def suppressed(connection: Connection, address_keys: Collection[str], now: datet
 def suppress(connection: Connection, suppression: Suppression) -> None:
     """No automatic mail to an address until then; a later word replaces an earlier one."""
     connection.execute(_SUPPRESS, {"address_key": suppression.address_key, "until": suppression.until, "reason": suppression.reason[:2000]})
-
-
-def _number(connection: Connection, statement: Select[int], since: datetime, most: int, **more: str) -> int:
-    return connection.execute(statement, {"since": since, "most": most, **more}).scalar_one()

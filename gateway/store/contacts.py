@@ -27,6 +27,11 @@ _WRITTEN_TO = select(contact_address.c.address_key).where(
         outbox.c.sent_at.is_not(None),
     ),
 )
+_COMPANIES = (
+    select(contact_address.c.address_key, contact.c.company)
+    .join(contact, contact_address.c.contact_id == contact.c.id)
+    .where(contact_address.c.address_key.in_(bindparam("keys", expanding=True)))
+)
 _INSERT = contact.insert()
 _ADDRESS_INSERT = insert(contact_address).on_conflict_do_nothing()
 
@@ -37,6 +42,11 @@ def known(connection: Connection, keys: Iterable[str]) -> dict[str, str]:
     if not wanted:
         return {}
     return {row.address_key: row.contact_id for row in connection.execute(_KNOWN, {"keys": wanted})}
+
+
+def companies(connection: Connection, keys: Sequence[str]) -> dict[str, str]:
+    """Address key → company ('' = none), for those of `keys` that we know."""
+    return {row.address_key: row.company for row in connection.execute(_COMPANIES, {"keys": list(keys)})} if keys else {}
 
 
 def written_to(connection: Connection, keys: Sequence[str]) -> frozenset[str]:

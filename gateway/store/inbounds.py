@@ -1,4 +1,4 @@
-"""What became of inbound messages: settled with their verdicts, text and trace, and remembered as taken in; claims are `inbound_claims.py`.
+"""What became of inbound messages: settled with their verdicts, text and trace; claims are `inbound_claims.py`, what was taken in `intake_keys.py`.
 
 Lists, details and what people decide are `inbound_list.py`.
 """
@@ -10,13 +10,14 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, or_, select, update
+from sqlalchemy import Connection, bindparam, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from core.mail import Address, Attachment, Mail
-from core.verdict import DUPLICATE_WINDOW, InboundState, TraceStep, Verdict, most_urgent
+from core.verdict import InboundState, TraceStep, Verdict, most_urgent
 from gateway.store.inbound_claims import MINE, Claimed, mine, record
-from gateway.store.schema import inbound, inbound_body, inbound_verdict, intake_key, raw_mail
+from gateway.store.intake_keys import write_keys
+from gateway.store.schema import inbound, inbound_body, inbound_verdict, raw_mail
 
 MOST_ADDRESSES = 1_000
 _ATTACHMENT = tuple(one.name for one in fields(Attachment))
@@ -46,22 +47,12 @@ _BODY = _BODY.on_conflict_do_update(
     set_={name: _BODY.excluded[name] for name in ("new_text", "quoted_text", "html", "attachments", "people", "defects")},
 )
 _VERDICTS = inbound_verdict.insert()
-_KEY = insert(intake_key)
-_KEY = _KEY.on_conflict_do_update(
-    index_elements=[intake_key.c.connector, intake_key.c.recipient, intake_key.c.message_id, intake_key.c.content_key],
-    set_={"inbound_id": _KEY.excluded.inbound_id, "at": _KEY.excluded.at},
-    where=or_(intake_key.c.inbound_id == _KEY.excluded.inbound_id, (intake_key.c.message_id == "") & (intake_key.c.at < bindparam("before", type_=intake_key.c.at.type))),
-).execution_options(preserve_rowcount=True)  # else an INSERT's row count is not kept on PostgreSQL
 _STANDING = select(inbound_verdict.c.n, inbound_verdict.c.state).where(inbound_verdict.c.inbound_id == bindparam("its_id"))
 _RAWS = select(raw_mail).where(raw_mail.c.id.in_(bindparam("ids", expanding=True)))
 
 
 class LostLease(Exception):
     """Somebody else has the message now: what was worked out for it is thrown away."""
-
-
-class TakenMeanwhile(Exception):
-    """The same mail was taken in for the same recipient by another worker a moment ago: decide again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,22 +134,6 @@ def settle(connection: Connection, claimed: Claimed, settled: Settlement, now: d
     connection.execute(_BODY, _body_row(claimed.id, mail))
     write_verdicts(connection, claimed.id, settled.verdicts, settled.standing.next)
     record(connection, claimed.id, now, InboundState.WORKING, state, reason=settled.reason)
-
-
-def write_keys(connection: Connection, inbound_id: str, mail: Mail, keys: Iterable[tuple[str, str]], now: datetime) -> None:
-    """Remember that a mail was taken in for these recipients (decisions.md 8). Raises TakenMeanwhile."""
-    for connector, recipient in keys:
-        row = {
-            "connector": connector,
-            "recipient": recipient[:LONG],
-            "message_id": mail.message_id[:SHORT],
-            "content_key": mail.content_key[:64],
-            "inbound_id": inbound_id,
-            "at": now,
-            "before": now - DUPLICATE_WINDOW,
-        }
-        if connection.execute(_KEY, row).rowcount != 1:
-            raise TakenMeanwhile(inbound_id)
 
 
 def write_verdicts(connection: Connection, inbound_id: str, verdicts: Sequence[Verdict], first: int = 0) -> None:

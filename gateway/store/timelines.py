@@ -13,6 +13,8 @@ from gateway.store.moments import moment_json
 from gateway.store.schema import inbound, inbound_body, outbox, outbox_recipient, timeline
 
 MOST_LINES = 2_000
+MOMENT_FACTS = ("until", "scheduled_for")
+"""Facts that are moments, besides those that end in `_at`."""
 MAILS = (EntryKind.MAIL_IN.value, EntryKind.MAIL_OUT.value, EntryKind.MAIL_HELD.value)
 
 _TIMELINE = (
@@ -63,7 +65,7 @@ def _recipients(connection: Connection, ids: Sequence[str]) -> dict[str, list[Ro
 
 def _line(row: Any, people: Mapping[str, Sequence[RowMapping]], resolution: Resolution | None) -> dict[str, Any]:
     line: dict[str, Any] = {"seq": row.seq, "at": moment_json(row.at), "kind": row.kind, "by": row.by, "text": row.text, "system": row.system}
-    line |= {name: value for name, value in (row.facts or {}).items() if name not in line}
+    line |= {name: _fact(name, value) for name, value in (row.facts or {}).items() if name not in line}
     if row.kind == EntryKind.MAIL_OUT.value and row.out_state is not None:
         line |= _mail_out(row, people.get(row.outbox_id, ()))
     elif row.kind in MAILS and row.in_state is not None:
@@ -74,6 +76,11 @@ def _line(row: Any, people: Mapping[str, Sequence[RowMapping]], resolution: Reso
         line["inbound_id"] = row.inbound_id
     line["resolution"] = _is_resolution(row, resolution)
     return line
+
+
+def _fact(name: str, value: Any) -> Any:
+    """A fact as stored; moments as everywhere in JSON, with Z."""
+    return value.replace("+00:00", "Z") if isinstance(value, str) and (name in MOMENT_FACTS or name.endswith("_at")) else value
 
 
 def _mail_out(row: Any, people: Sequence[RowMapping]) -> dict[str, Any]:

@@ -62,6 +62,8 @@ def test_a_strange_variable_and_an_alias_without_route_are_warnings(guichet: Gui
         ("broker", "broker", "cannot be reached"),
         ("rabbit", "broker", "cannot be reached"),
         ("maildir", "connector support", "cannot be written"),
+        ("certificate", "certificate", "nope.pem cannot be read"),
+        ("not a certificate", "certificate", "cannot be used"),
     ],
 )
 def test_what_is_broken_is_an_error(guichet: Guichet, calm: Path, monkeypatch: pytest.MonkeyPatch, broken: str, check: str, words: str) -> None:
@@ -85,6 +87,10 @@ def test_what_is_broken_is_an_error(guichet: Guichet, calm: Path, monkeypatch: p
         monkeypatch.setenv("GUICHET_BROKER__URL", f"redis://:geheim@127.0.0.1:{free_port()}/0")
     elif broken == "rabbit":
         monkeypatch.setenv("GUICHET_BROKER__URL", f"amqp://ann:geheim@127.0.0.1:{free_port()}/")
+    elif broken == "certificate":
+        monkeypatch.setenv("GUICHET_SMTP__TLS_CERTIFICATE", "nope.pem")
+    elif broken == "not a certificate":
+        monkeypatch.setenv("GUICHET_SMTP__TLS_CERTIFICATE", "desk.toml")
     else:
         file = calm / "desk.toml"
         file.write_text(file.read_text("utf-8").replace('path = "outgoing"', 'path = "desk.toml/out"', 1), "utf-8")

@@ -62,7 +62,9 @@ def test_backup_and_restore(guichet: Guichet, installation: Path, ticket: str) -
     assert guichet("db", "backup", copy).code == 2
     guichet("item", "do", ticket, "take", "--as", "ann@demo.example")
     assert guichet("item", "show", ticket, "--json").json["status"] == "in_progress"
-    assert guichet("db", "restore", copy, stdin=b"n\n").code == 130
+    for typed, words in ((b"n\n", "Nothing was changed."), (b"", "--yes")):
+        refused = guichet("db", "restore", copy, stdin=typed)
+        assert refused.code == 2 and words in refused.err
     assert guichet("item", "show", ticket, "--json").json["status"] == "in_progress"
     assert guichet("db", "restore", copy, "--yes").code == 0
     assert guichet("item", "show", ticket, "--json").json["status"] == "to_do"

@@ -127,6 +127,28 @@ def test_init_makes_an_installation_and_leaves_one_alone(guichet: Guichet, bare:
     assert [user["email"] for user in guichet("user", "list", "--json").json] == ["you@your.example"]
 
 
+def test_init_writes_settings_where_none_are_named(guichet: Guichet, bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The installation is found from elsewhere by its file; one that is there is not touched."""
+    assert guichet("init", "--admin", "you@your.example").code == 0
+    file = bare / "guichet.toml"
+    written = file.read_text("utf-8")
+    (bare / "elsewhere").mkdir()
+    monkeypatch.chdir(bare / "elsewhere")
+    assert [user["email"] for user in guichet("--config", file, "user", "list", "--json").json] == ["you@your.example"]
+    assert guichet("--config", file, "init").code == 0
+    assert file.read_text("utf-8") == written
+
+
+def test_the_history_names_only_users(guichet: Guichet, installation: Path) -> None:
+    """`config apply --as` somebody unknown is refused and changes nothing."""
+    desk = installation / "desk.toml"
+    desk.write_text(desk.read_text("utf-8").replace('name = "Demo desk"', 'name = "Other desk"'), "utf-8")
+    said = guichet("config", "apply", desk, "--as", "nobody@demo.example")
+    assert (said.code, said.err) == (2, "guichet: There is no active user “nobody@demo.example”.\n")
+    assert "Demo desk" in guichet("config", "export").out
+    assert guichet("config", "apply", desk, "--as", "Root@demo.example").code == 0
+
+
 def test_init_with_a_password_of_ones_own(guichet: Guichet, bare: Path) -> None:
     """Read from standard input, never printed; too short is refused and makes no administrator."""
     (bare / "guichet.toml").write_text("", "utf-8")

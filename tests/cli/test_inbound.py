@@ -35,7 +35,10 @@ def test_lists_and_shows(guichet: Guichet, ticket: str) -> None:
     assert (message["state"], message["door"], message["items"]) == ("done", "pipe", [ticket])
     shown = guichet("inbound", "show", message["id"], "--json").json
     assert {"step", "check", "outcome", "because"} <= set(shown["trace"][0])
-    assert ticket in guichet("inbound", "show", message["id"]).out
+    page = guichet("inbound", "show", message["id"], "--as", "ann@demo.example").out
+    assert ticket in page and "takes mail for support@demo.example" in page
+    assert any(line.split()[:2] == ["step", "check"] for line in page.splitlines()), "the trace is a table"
+    assert " CE" in page and "+00:00" not in page, "in the zone of the person"
     assert guichet("inbound", "list").out.splitlines()[1].startswith(f"{message['id']}  done")
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.clock import SystemClock
 from tests.cli.conftest import Guichet, mail
 
 ITEM_KEYS = """ref kind title status wait_type resolution_method reason process category queue assignee owner due_at alarm_at new_information
@@ -68,6 +69,37 @@ def test_the_life_of_a_ticket(guichet: Guichet, ticket: str, work: Callable[[], 
     assert guichet("item", "do", ticket, "reopen", *ANN, "--json").json["status"] == "to_do"
     done = guichet("item", "do", ticket, "resolve", "--method", "rejected", "--note", "Not ours.", *ANN, "--json").json
     assert (done["status"], done["resolution_method"]) == ("resolved", "rejected")
+
+
+def test_times_are_read_in_the_zone_of_the_person(guichet: Guichet, ticket: str) -> None:
+    """decisions.md 23: what is typed without a zone is read back as it was typed; JSON stays in UTC."""
+    said = guichet("item", "mail", ticket, "--text", "Later.", "--at", "2099-07-01T09:30", *ANN)
+    assert said.out.splitlines()[0].endswith("queued, to be sent 2099-07-01 09:30:00 CEST")
+    (mail,) = guichet("outbox", "list", "--state", "queued", "--json").json
+    assert mail["due_at"] == "2099-07-01T07:30:00Z"
+    assert "2099-07-01 09:30:00 CEST" in guichet("outbox", "list", *ANN).out
+    winter = f"{SystemClock().now().year + 1}-01-15"
+    assert guichet("item", "do", ticket, "wait", "--until", f"{winter}T09:30", *ANN).code == 0
+    assert f"until {winter} 09:30:00 CET" in guichet("item", "show", ticket, *ANN).out
+    shown = guichet("item", "show", ticket, "--json", *ANN).json
+    assert next(entry["until"] for entry in shown["timeline"] if entry["kind"] == "status" and entry["to"] == "wait") == f"{winter}T08:30:00Z"
+
+
+def test_a_refusal_names_what_was_asked_for(guichet: Guichet, ticket: str) -> None:
+    """Only cases are paused, and the sentence does not offer what it has just refused."""
+    said = guichet("item", "do", ticket, "pause", *ANN)
+    assert said.code == 2
+    assert "“pause” is not possible" in said.err
+
+
+@pytest.mark.parametrize(
+    "arguments", [("item", "list", "--status"), ("outbox", "list", "--state"), ("outbox", "retry", "--all", "--state"), ("inbound", "list", "--state")]
+)
+def test_a_filter_that_does_not_exist_is_wrong_usage(guichet: Guichet, installation: Path, arguments: tuple[str, ...]) -> None:
+    """A typing error is not taken for an empty list; the possible values are named."""
+    said = guichet(*arguments, "nonsense")
+    assert said.code == 64
+    assert "'nonsense' is not one of" in said.err and ("'wait'" in said.err or "'held'" in said.err)
 
 
 def test_a_text_from_standard_input(guichet: Guichet, ticket: str) -> None:

@@ -36,6 +36,21 @@ def test_hold_release_and_cancel_many(guichet: Guichet, ticket: str) -> None:
     assert {mail["id"] for mail in guichet("outbox", "list", "--state", "cancelled", "--json").json} == set(ids[1:])
 
 
+def test_a_mail_is_changed_before_it_leaves(guichet: Guichet, ticket: str) -> None:
+    """Subject, text and time; the Message-ID stays (E-27). Nothing to change is wrong usage, a mail that left is refused."""
+    (id,) = _write(guichet, ticket, 1)
+    before = guichet("outbox", "show", id, "--json").json
+    changed = guichet("outbox", "edit", id, "--subject", "Other", "--text", "-", "--at", "2099-07-01T09:30", "--json", *ANN, stdin="Voilà.".encode())
+    assert changed.code == 0, changed.err
+    after = guichet("outbox", "show", id, "--json").json
+    assert (after["subject"], after["text"], after["due_at"]) == ("Other", "Voilà.", "2099-07-01T07:30:00Z")
+    assert after["message_id"] == before["message_id"]
+    assert guichet("outbox", "edit", id, "--at", "2099-07-01T09:30", *ANN).out == f"{id} queued, to be sent 2099-07-01 09:30:00 CEST\n"
+    assert guichet("outbox", "edit", id, *ANN).code == 64
+    (sent,) = guichet("outbox", "list", "--state", "sent", "--json").json
+    assert guichet("outbox", "edit", sent["id"], "--text", "x", *ANN).code == 2
+
+
 def test_what_cannot_be_done_does_not_keep_the_rest_from_being_done(guichet: Guichet, ticket: str) -> None:
     """Exit 2, one line for each refusal, the others done."""
     ids = _write(guichet, ticket, 1)

@@ -129,7 +129,7 @@ def test_a_port_in_use_is_one_sentence_and_78(tmp_path: Path) -> None:
             with running(tmp_path / option.strip("-"), "demo", "--dir", "d", option, taken, free, free_port()) as demo:
                 assert demo.process.wait(PATIENCE) == 78
                 said = demo.err.read_text("utf-8")
-            assert said == f"guichet: Port {taken} cannot be used (address already in use); choose another one with {option}.\n"
+            assert said == f"guichet: Port {taken} on 127.0.0.1 cannot be used (address already in use); choose another one with {option}.\n"
 
 
 def test_a_folder_that_cannot_be_written_is_one_sentence_and_78(tmp_path: Path) -> None:
@@ -187,7 +187,7 @@ def test_a_taken_port_of_serve_is_one_sentence_and_78(tmp_path: Path, served: tu
     with socket.create_server(("127.0.0.1", smtp)), running(tmp_path / "s", "serve", environment=environment) as service:
         assert service.process.wait(PATIENCE) == 78
         last = service.err.read_text("utf-8").splitlines()[-1]
-        assert last.startswith("guichet: The service cannot start:")
+        assert last == f"guichet: Port {smtp} on 127.0.0.1 cannot be used (address already in use); choose another one with smtp.port (GUICHET_SMTP__PORT)."
         assert str(smtp) in last
 
 

@@ -9,6 +9,7 @@ from core.language import language_of
 TEXTS = [
     ("Hello, the printer is broken and we need it for our work. Please have a look.", "en"),
     ("Bonjour, notre imprimante ne marche pas et nous avons besoin de vous pour la réparer. Merci.", "fr"),
+    ("Réseau en panne\nBonjour,\n\nLe réseau est tombé.\n\nCordialement", "fr"),
     ("Guten Tag, der Drucker ist kaputt und wir haben keinen anderen. Bitte helfen Sie uns mit dem Gerät.", ""),
     ("Hola, la impresora no funciona y es muy urgente para nosotros, gracias por su ayuda con el problema.", ""),
     ("Printer broken", ""),

@@ -18,7 +18,8 @@ from gateway.inbound.port import Arrival
 from gateway.store import arrivals, inbound_claims, inbound_list, inbounds, items
 from gateway.store.engine import Database
 from gateway.store.inbound_claims import Claimed
-from gateway.store.inbounds import LostLease, Settlement, TakenMeanwhile
+from gateway.store.inbounds import LostLease, Settlement
+from gateway.store.intake_keys import TakenMeanwhile, write_keys
 from gateway.store.schema import inbound, inbound_body, inbound_verdict, intake_key
 from tests.core.test_on_mail import an_item
 
@@ -373,7 +374,7 @@ def test_replay(database: Database, clock: FakeClock) -> None:
     """A replayed mail is new again; what was done for a recipient stands with its key, the rest is decided anew."""
     only = held_one(database, clock, OPENED, UNHANDLED)
     with database.durable() as connection:
-        inbounds.write_keys(connection, only, MAIL, [("support", "help@demo.example")], clock.now())
+        write_keys(connection, only, MAIL, [("support", "help@demo.example")], clock.now())
         inbound_list.replay(connection, inbound_list.waiting(connection, only, states=inbound_list.REPLAYABLE), by="ann@demo.example", now=clock.now())
     assert state_of(database, only) == ("new", 0)
     with database.read() as connection:

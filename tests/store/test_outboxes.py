@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
+from core.brakes import Brakes
 from core.decision import OutboxChange, Suppression
 from core.mail import Address
 from core.outbox import OutboxEvent, OutboxState, Outcome, Purpose, Recipient
@@ -242,15 +243,19 @@ def test_brakes_count_in_their_windows(house: House) -> None:
         house.queue(f"d{n}", **automatic, item_id="i1" if n != 2 else "")
     with house.database.durable() as connection:
 
-        def counts(at: timedelta, **more: int) -> tuple[int, int, int]:
-            found = brakes.counted(connection, "i1", "carl@acme.example", NOW + at, **more)
-            return found.item, found.address, found.overall
+        def counts(at: timedelta, per_hour: int, most: int = 9, item_id: str | None = "i1") -> tuple[int, int, bool]:
+            asked = Brakes(per_item=most, per_sender_day=most, per_hour=per_hour)
+            found, suppressed = brakes.lately(connection, asked, item_id, "carl@acme.example", NOW + at)
+            assert not suppressed
+            return found.item, found.sender, found.over_hour
 
-        assert counts(timedelta(minutes=62)) == (1, 4, 3)
-        assert counts(timedelta(minutes=60, seconds=30), most=2) == (2, 2, 2)
-        assert counts(timedelta(hours=24, minutes=57)) == (0, 2, 0)
+        assert counts(timedelta(minutes=62), per_hour=3) == (1, 4, True)
+        assert counts(timedelta(minutes=62), per_hour=4) == (1, 4, False)
+        assert counts(timedelta(minutes=60, seconds=30), per_hour=0, most=2) == (2, 2, True)
+        assert counts(timedelta(minutes=62), per_hour=5, item_id=None) == (0, 4, False)
+        assert counts(timedelta(hours=24, minutes=57), per_hour=1) == (0, 2, False)
         assert brakes.prune_counts(connection, NOW + timedelta(hours=24, minutes=57)) == 2
-        assert counts(timedelta(hours=24, minutes=57)) == (0, 2, 0)
+        assert counts(timedelta(hours=24, minutes=57), per_hour=1) == (0, 2, False)
 
 
 def test_suppressed_addresses(house: House) -> None:
@@ -261,3 +266,4 @@ def test_suppressed_addresses(house: House) -> None:
         brakes.suppress(connection, Suppression("c@d.example", NOW, "over"))
         assert brakes.suppressed(connection, ["a@b.example", "c@d.example", "e@f.example"], NOW + timedelta(days=70)) == {"a@b.example"}
         assert brakes.suppressed(connection, [], NOW) == frozenset()
+        assert [brakes.lately(connection, Brakes(), None, key, NOW)[1] for key in ("a@b.example", "c@d.example")] == [True, False]
