@@ -181,7 +181,8 @@ def _matched(message: OutboxMessage, failed: Sequence[FailedRecipient]) -> list[
 
 
 def _said(one: FailedRecipient) -> str:
-    return " ".join(part for part in (one.status, one.words) if part) or "returned without a reason"
+    status = "" if one.status in one.words else one.status
+    return " ".join(part for part in (status, one.words) if part) or "returned without a reason"
 
 
 def _suppressions(message: OutboxMessage, failed: Sequence[FailedRecipient], now: datetime) -> list[Suppression]:

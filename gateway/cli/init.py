@@ -63,7 +63,6 @@ def make_ready(settings: Settings) -> Database:
     from gateway.cli.trouble import Unusable
     from gateway.keys import Keys
     from gateway.store.engine import Database
-    from gateway.store.migrate import upgrade
     from gateway.store.version import VersionTrouble, require_head, stored_version
 
     try:
@@ -78,6 +77,8 @@ def make_ready(settings: Settings) -> Database:
             if stored:
                 require_head(connection)
         if not stored:
+            from gateway.store.migrate import upgrade  # a start that finds its tables need not pay for Alembic
+
             upgrade(database)
     except VersionTrouble:
         database.dispose()

@@ -7,10 +7,11 @@ under one writer lock per process; on PostgreSQL the lazy one says `SET LOCAL sy
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
@@ -115,6 +116,13 @@ def _sqlite(url: URL, synchronous: str, pool_size: int) -> Engine:
 
     arguments = {"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False, "isolation_level": None}
     engine = _engine(url, pool_size, poolclass=QueuePool, connect_args=arguments)
+
+    @event.listens_for(engine, "do_connect")
+    def _private(_dialect: Any, _record: Any, _arguments: Any, _options: Any) -> None:
+        # It holds every mail, so a new file is its owner's alone, whatever the umask; its log takes the same mode from it.
+        if url.database and url.database != ":memory:":
+            with suppress(OSError):  # there already, or SQLite says in a moment why it cannot be
+                os.close(os.open(url.database, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: sqlite3.Connection, _record: Any) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from alembic import command
@@ -21,13 +20,7 @@ _LOCK = 0x6775_6963
 
 
 def upgrade(database: Database, revision: str = "head") -> tuple[str, str]:
-    """Bring a database to a revision in one transaction; (revision before, revision after). Creates the tables of an empty one.
-
-    A new SQLite file is readable by its owner alone, whatever the umask: it holds every mail. Its log takes the same mode from it.
-    """
-    if database.is_sqlite and database.url.database:
-        with suppress(FileExistsError, FileNotFoundError):
-            os.close(os.open(database.url.database, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    """Bring a database to a revision in one transaction; (revision before, revision after). Creates the tables of an empty one."""
     return _move(database, command.upgrade, revision)
 
 

@@ -131,6 +131,7 @@ def test_init_writes_settings_where_none_are_named(guichet: Guichet, bare: Path,
     """The installation is found from elsewhere by its file; one that is there is not touched."""
     assert guichet("init", "--admin", "you@your.example").code == 0
     file = bare / "guichet.toml"
+    assert (bare / "guichet.db").stat().st_mode & 0o077 == 0, "every mail is in it"
     written = file.read_text("utf-8")
     (bare / "elsewhere").mkdir()
     monkeypatch.chdir(bare / "elsewhere")

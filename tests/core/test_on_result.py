@@ -179,6 +179,22 @@ def test_a_bounce_of_a_persons_mail() -> None:
     assert (suppression.address_key, suppression.until) == (CARL, NOW + timedelta(days=60))
 
 
+@pytest.mark.parametrize(
+    ("status", "words", "said"),
+    [
+        ("5.1.1", "550 no such user", "5.1.1 550 no such user"),
+        ("5.1.1", "550 5.1.1 no such user", "550 5.1.1 no such user"),
+        ("5.1.1", "", "5.1.1"),
+        ("", "", "returned without a reason"),
+    ],
+)
+def test_a_status_is_said_once(status: str, words: str, said: str) -> None:
+    """The server's words, with the status before them unless they name it already."""
+    returned = Report((FailedRecipient(CARL, "failed", status, words),), "d1.mac@demo.example")
+    (change,) = bounce(make_message(state=OutboxState.SENT), returned, None, NOW).outbox
+    assert change.recipients == {CARL: ("bounced", said)}
+
+
 def test_a_bounce_of_an_automatic_mail_marks_only() -> None:
     """decisions.md 3."""
     decision = bounce(make_message(state=OutboxState.SENT, purpose=Purpose.ACKNOWLEDGEMENT, system_generated=True), report(), make_item(), NOW)
