@@ -15,7 +15,7 @@ from core.status import ResolutionMethod, WaitType
 @dataclass(frozen=True, slots=True)
 class Ask:
     """The arguments of a verb. `until` is aware, `days` are 24-hour days and parts of them, `to` is an e-mail address of a user,
-    `contact` that of a customer, as typed."""
+    `contact` that of a customer, as typed; `queue` is the name of one."""
 
     method: ResolutionMethod | None = None
     note: str = ""
@@ -24,6 +24,7 @@ class Ask:
     close_if_no_answer: bool = False
     wait_type: WaitType | None = None
     to: str = ""
+    queue: str = ""
     title: str = ""
     description: str = ""
     category: str = ""
@@ -42,7 +43,7 @@ VERBS: dict[str, Verb] = {
     "submit": Verb(("note",), "hand in a draft: it goes to To Do and into its queue"),
     "take": Verb(("note",), "take the item, also from a colleague"),
     "release": Verb(("note",), "give the item back to its queue"),
-    "assign": Verb(("to", "note"), "hand the item to a user"),
+    "assign": Verb(("to", "queue", "note"), "hand the item to a user, or to a queue"),
     "start": Verb(("note",), "set the item In Progress"),
     "stop": Verb(("note",), "set the item back to To Do"),
     "wait": Verb(

@@ -73,13 +73,25 @@ def _release(item: WorkItem, ask: Ask, scene: Scene, talk: Conversation) -> Deci
 
 
 def _assign(item: WorkItem, ask: Ask, scene: Scene, talk: Conversation) -> Decision:
-    """A-ST-11: whoever gets it finds it in To Do."""
+    """A-ST-11: whoever gets it finds it in To Do. A queue gets it without anybody's name on it."""
     to = address_key(ask.to)
+    if ask.queue:
+        return _into_queue(item, ask, scene)
     if not to:
-        raise Refused("Say who gets the item: --to EMAIL.")
+        raise Refused("Say who gets the item: --to EMAIL, or --queue NAME.")
     if to not in scene.setup.user_of:
         raise Refused(f"There is no active user “{clean_line(ask.to)}”.")
     return _in_hands(item, Event.ASSIGN, to, scene)
+
+
+def _into_queue(item: WorkItem, ask: Ask, scene: Scene) -> Decision:
+    if ask.to:
+        raise Refused("Hand it to a user or to a queue, not to both.")
+    if ask.queue not in scene.setup.queues:
+        raise Refused(f"There is no queue “{clean_line(ask.queue)}”. Possible: {', '.join(scene.setup.queues)}.")
+    moved = person_moves(item, Event.ASSIGN, scene)
+    after = hand_over(replace(moved.item, home_queue=ask.queue), "", people=scene.setup.user_of)
+    return Decision(items=(after,), entries=change_entries(item, replace(moved, item=after), scene.now, scene.by, event=Event.ASSIGN))
 
 
 def _in_hands(item: WorkItem, event: Event, person: str, scene: Scene) -> Decision:

@@ -82,14 +82,29 @@ def backup(ctx: click.Context, file: Path) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.pass_context
 def restore(ctx: click.Context, file: Path, yes: bool) -> None:
-    """Replace everything in the database by the backup in FILE. Stop the service first."""
+    """Replace everything in the database by the backup in FILE. Stop the service first.
+
+    Mails that were waiting in the backup are held: they may have left since. `guichet outbox list --state held` shows them.
+    """
+    from core.refusal import Refused
+    from gateway.clock import SystemClock
     from gateway.store import backup as copies
+    from gateway.store import restored
+    from gateway.store.version import stored_version
 
     settings = settings_of(ctx)
+    now = SystemClock().now()
+    with _database(ctx) as database, database.read() as connection:
+        holder = restored.served_by(connection, now) if stored_version(connection) else ""
+    if holder:
+        raise Refused(f"The database is being served by {holder}. Stop it first; after a crash its lease is over in 15 seconds. Nothing was changed.")
     if not yes:
         _ask(f"Replace everything in the database by {file}? Is the service stopped?")
     with _database(ctx) as database, _progress("Copying") as progress:
         _or_refused(lambda: copies.restore(database, file, progress))
+        held = restored.hold_unsent(database, now)
+    if held:
+        say(f"{held} mails that were waiting in the backup are held: `guichet outbox list --state held`.")
     say(f"The database is as it was in {file}. Its key file must be the one of that time: {settings.key_file}.")
 
 

@@ -105,6 +105,7 @@ def list_(ctx: click.Context, /, by: str | None, as_json: bool, **asked: Any) ->
 @click.option("--close-if-no-answer", is_flag=True, help="Close the ticket if no answer comes in those days.")
 @click.option("--type", "wait_type", help="Which wait: more_information, until, pause.")
 @click.option("--to", metavar="EMAIL", help="Whom it is assigned to.")
+@click.option("--queue", metavar="NAME", help="The queue it is assigned to.")
 @click.option("--title", help="A new title (edit).")
 @click.option("--description", help="A new description (edit).")
 @click.option("--category", help="A new category (edit).")

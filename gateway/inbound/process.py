@@ -244,6 +244,8 @@ class Processor:
             applied = self._apply(connection, decided.outcome.decision, decided.setup, now)
             settled = settlement(mail, decided, inbounds.standing(connection, claimed.id) if claimed.replayed else Standing())
             inbounds.settle(connection, claimed, settled, now)
+        refs = ",".join(item.ref for item in applied.items)
+        log.info("processed", extra={"inbound_id": claimed.id, "state": settled.state.value, "items": refs})
         if applied.mails:
             self._on_mail_queued()
         return settled.state

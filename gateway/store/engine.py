@@ -143,5 +143,13 @@ def is_passing_fault(fault: BaseException) -> bool:
     if isinstance(fault, DBAPIError) and fault.connection_invalidated:
         return True
     if isinstance(fault, OperationalError):
-        return True
+        return not _is_about_the_statement(fault.orig)
     return isinstance(fault, (ConnectionError, TimeoutError, MemoryError))
+
+
+def _is_about_the_statement(fault: BaseException | None) -> bool:
+    """Operational errors that come again with the same statement: SQLITE_ERROR, PostgreSQL's class 54 (program limit exceeded)."""
+    code = getattr(fault, "sqlite_errorcode", None)
+    if isinstance(code, int):
+        return code & 0xFF == sqlite3.SQLITE_ERROR
+    return str(getattr(fault, "sqlstate", None) or "").startswith("54")
