@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection
 
 from core.brakes import Brakes
+from core.evidence import Evidence
 from core.mail import Mail
 from core.mail_facts import MailFacts
 from core.on_mail import OnMail, on_mail
@@ -18,13 +19,16 @@ from core.setup import Setup
 from core.verdict import Action, Resolution, TraceStep, Verdict
 from core.work_item import WorkItem
 from gateway.clock import Clock
-from gateway.inbound.facts import FactReader, Read
+from gateway.inbound.facts import FactReader, NotYet, Read
 from gateway.keys import Keys
 from gateway.routing.resolve import resolve
-from gateway.store import inbounds, items
+from gateway.store import inbound_claims, inbounds, items
 from gateway.store.inbound_claims import Claimed
 from gateway.store.inbounds import Settlement, Standing
 from gateway.store.setups import Setups
+
+PARENT_PATIENCE = timedelta(seconds=10)
+"""How long after its receipt an answer to an unknown mail waits for mails that came before it and are still being read."""
 
 Ring = Callable[[Connection, WorkItem, datetime], bool]
 """Rings the alarm of an item; whether that changed it."""
@@ -56,14 +60,24 @@ class Decider:
     def decide(self, connection: Connection, claimed: Claimed, mail: Mail, now: datetime, *, writes: bool = True) -> Decided:
         """Facts → routing → core. Without `writes` nothing is taken: references read as numbers that do not exist."""
         setup = self.setups.current(connection)
+        parent_may_come = writes and self._parent_may_come(connection, claimed, mail, now)
         read = self.reader.read(connection, claimed.id, mail, claimed.envelope, setup, now, lock=writes)
         if writes and self._ring_late(connection, read, claimed, now):
             read = self.reader.read(connection, claimed.id, mail, claimed.envelope, setup, now, lock=writes)
         resolution = resolve(mail, claimed.envelope, read.facts)
+        if parent_may_come and resolution.new_items and all(verdict.evidence is Evidence.NONE for verdict in resolution.verdicts):
+            raise NotYet(claimed.id)
         mail_facts = self._replayed(connection, claimed, read.mail_facts) if claimed.replayed else read.mail_facts
         if resolution.new_items:
             mail_facts = self._for_opening(connection, mail_facts, resolution, mail, now, writes=writes)
         return Decided(setup, replace(read, mail_facts=mail_facts), resolution, on_mail(resolution, mail, mail_facts, setup, now))
+
+    def _parent_may_come(self, connection: Connection, claimed: Claimed, mail: Mail, now: datetime) -> bool:
+        """An answer may be read by one worker while another still reads what it answers. Asked before the facts are read, so that nothing falls between."""
+        came = claimed.envelope.received_at or now
+        if not (mail.in_reply_to or mail.references) or now - came >= PARENT_PATIENCE:
+            return False
+        return inbound_claims.earlier_unread(connection, claimed.id, came)
 
     def _ring_late(self, connection: Connection, read: Read, claimed: Claimed, now: datetime) -> bool:
         """Alarms that were due when the mail came go first, however late the clock is: receipt time counts (decisions.md 1, E-13)."""

@@ -44,7 +44,7 @@ class Read:
 
 
 class NotYet(Exception):
-    """A report came back before our own delivery was settled: look again in a moment."""
+    """Too early: a report came before our own delivery was settled, or an answer while what it may answer is still being read. Look again in a moment."""
 
 
 class FactReader:

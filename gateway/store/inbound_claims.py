@@ -62,6 +62,11 @@ _EXPIRED_FOR_GOOD = (
     .returning(_C.id)
 )
 _UNREAD = select(_C.id).where(_C.state.in_(("new", "working"))).limit(1)
+_EARLIER = (
+    select(_C.id)
+    .where(_C.state.in_(("new", "working")), _C.received_at < bindparam("came", type_=_C.received_at.type), _C.id != bindparam("its_id"))
+    .limit(1)
+)
 _HOLDERS = select(_C.lease_by).where(_C.state == "working", _C.lease_by.is_not(None)).distinct()
 _OF_HOLDER = update(inbound).where(_C.state == "working", _C.lease_by == bindparam("its_holder")).values(lease_until=bindparam("past"))
 _CHANGE = state_change.insert()
@@ -78,6 +83,11 @@ class Claimed:
     replayed: bool = False
     size: int = 0
     """Bytes of the raw mail."""
+
+
+def earlier_unread(connection: Connection, inbound_id: str, came: datetime) -> bool:
+    """Whether a mail that came before this one is still new or being read by somebody."""
+    return connection.execute(_EARLIER, {"came": came, "its_id": inbound_id}).first() is not None
 
 
 def any_unread(connection: Connection) -> bool:

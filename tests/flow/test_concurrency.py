@@ -16,6 +16,7 @@ from gateway.bootstrap import House, open_house
 from gateway.clock import FakeClock
 from gateway.inbound.port import Arrival, Stored
 from gateway.store.engine import Database
+from gateway.store.inbound_claims import claim_named, expire
 from tests.flow.told import ANN, CARL, DESK, ROOT, letter
 from tests.houses import furnish, sending_to, settings_for, url_of
 from tests.sink import Sink
@@ -93,6 +94,38 @@ def test_two_replies_to_a_closed_item_share_one_follow_up(houses: list[House]) -
     houses[0].processor.sweep()
     (follow_up,) = [one for one in houses[0].desk.list_items(ROOT) if one["ref"] != item["ref"]]
     assert [line["kind"] for line in houses[0].desk.show(follow_up["ref"], ROOT)["timeline"]].count("mail_in") == 2
+
+
+def test_an_answer_waits_for_the_mail_that_another_worker_still_reads(houses: list[House], clock: FakeClock) -> None:
+    """A reply decided while its parent is in another worker's hands is given back, counts no attempt, and then finds its item."""
+    parent = take_in(houses[0], 0)
+    clock.advance(milliseconds=5)
+    reply = take_in(houses[0], 1, In_Reply_To="<m0@acme.example>")
+    with houses[1].database.lazy() as connection:  # the other worker has the parent and is slow
+        assert claim_named(connection, clock.now(), "other/1/x", timedelta(minutes=2), [parent])
+    houses[0].processor.process_one(reply)
+    assert houses[0].desk.list_items(ROOT) == []
+    with houses[1].database.lazy() as connection:
+        expire(connection, ["other/1/x"], clock.now() - timedelta(seconds=1))
+    clock.advance(seconds=3)
+    houses[0].processor.sweep()
+    clock.advance(seconds=3)
+    houses[0].processor.sweep()
+    (item,) = houses[0].desk.list_items(ROOT)
+    assert [line["kind"] for line in houses[0].desk.show(item["ref"], ROOT)["timeline"]].count("mail_in") == 2
+
+
+def test_an_answer_to_an_unknown_mail_does_not_wait_for_ever(houses: list[House], clock: FakeClock) -> None:
+    """After ten seconds it is routed like any other, whoever still reads what."""
+    parent = take_in(houses[0], 0)
+    clock.advance(milliseconds=5)
+    reply = take_in(houses[0], 1, In_Reply_To="<elsewhere@x.example>")
+    with houses[1].database.lazy() as connection:
+        assert claim_named(connection, clock.now(), "other/1/x", timedelta(minutes=2), [parent])
+    houses[0].processor.process_one(reply)
+    clock.advance(seconds=11)
+    houses[0].processor.sweep()
+    assert [item["title"] for item in houses[0].desk.list_items(ROOT)] == ["Matter 1"]
 
 
 def test_two_schedulers_ring_each_alarm_once(houses: list[House], clock: FakeClock) -> None:
