@@ -127,4 +127,6 @@ def _is_closed(port: int) -> bool:
         Client(port).close()
     except ConnectionRefusedError:
         return True
+    except ConnectionResetError:  # taken from the queue at the moment of closing: look once more
+        return False
     return False
