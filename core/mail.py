@@ -96,6 +96,12 @@ class Attachment:
     content_id: str = ""
     inline: bool = False
     charset: str = ""
+    within: str = ""
+    """'' for bytes that stand in the mail as they are; `tnef:2` for the second file inside the container at this place."""
+    sniffed: str = ""
+    """The type its first bytes tell, '' where they tell none."""
+    danger: str = ""
+    """Why it is not handed out without asking (a type that is not allowed, another type than it says, a virus, a bomb); '' for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +112,10 @@ class FailedRecipient:
     action: str
     status: str
     words: str
+    hard: bool | None = None
+    """Whether the address itself is dead (True) or trouble may pass (False); None where nothing tells."""
+    reason: str = ""
+    """One word of the table in `gateway/inbound/bounce_reason.py`: `user_unknown`, `mailbox_full`, …"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +125,33 @@ class Report:
     recipients: tuple[FailedRecipient, ...]
     original_message_id: str = ""
     envelope_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Forwarded:
+    """The mail that a forward hands on, as far as its text or its attached original tells. `text` is its new text."""
+
+    from_: Address | None = None
+    to: tuple[Address, ...] = ()
+    cc: tuple[Address, ...] = ()
+    subject: str = ""
+    date: str = ""
+    """As written: forwards name it in every form there is."""
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """A calendar part in short (RFC 5545, 5546); moments as text with their zone, for a person to read."""
+
+    method: str = ""
+    summary: str = ""
+    starts: str = ""
+    ends: str = ""
+    location: str = ""
+    organizer: str = ""
+    attendees: tuple[str, ...] = ()
+    repeats: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +184,12 @@ class Mail:
     """Sanitised; '' where the mail has none."""
     attachments: tuple[Attachment, ...] = ()
     report: Report | None = None
+    forwarded: Forwarded | None = None
+    invitation: Invitation | None = None
+    protection: tuple[str, ...] = ()
+    """Of `smime_signed smime_encrypted pgp_signed pgp_encrypted`: parts kept byte by byte and shown as such; nothing is verified here."""
+    remote: int = 0
+    """Remote images and the like that `html` does not load unless a person asks for them."""
     content_key: str = ""
     """SHA-256 over what a person sees (from, date, subject, recipients, bodies, attachment hashes): decisions.md 8."""
     size: int = 0
@@ -182,3 +225,10 @@ class Envelope:
     connector: str = ""
     """Name of the connector that fetched it, where the door knows (a polled mailbox); '' where the recipients tell."""
     peer: str = field(default="")
+    helo: str = ""
+    folder: str = ""
+    """Of the mailbox it was fetched from."""
+    spam: bool = False
+    """It lay in a folder for spam."""
+    full_size: int = 0
+    """Bytes of the whole mail where only its header was taken in because it is too large; else 0."""

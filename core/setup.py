@@ -115,7 +115,10 @@ class Process:
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """When a route matches: all that are given must hold (B-RT-02, B-RT-03); an empty one asks nothing."""
+    """When a route matches: all that are given must hold (B-RT-02, B-RT-03); an empty one asks nothing.
+
+    As `Route.unless` the sense is turned round: none that is given may hold.
+    """
 
     subject_words: tuple[str, ...] = ()
     sender: tuple[str, ...] = ()
@@ -123,6 +126,14 @@ class Conditions:
     importance: str = ""
     attachment_types: tuple[str, ...] = ()
     sender_company: tuple[str, ...] = ()
+    subject_pattern: str = ""
+    """A regular expression (RE2 syntax) that the subject must hold somewhere, without regard to case."""
+    headers: tuple[str, ...] = ()
+    """`Name: words`: the header field is there and holds these words; `Name:` alone asks that it is there."""
+    header_patterns: tuple[str, ...] = ()
+    """`Name: expression` (RE2 syntax, without regard to case): some field of that name holds a match."""
+    folder: tuple[str, ...] = ()
+    """Folders of the mailbox that the mail was fetched from (B-CN-12); `*` is any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +152,36 @@ class Route:
     """Reference of the item that effect *append* appends to."""
     send_automated_emails: bool = False
     enabled: bool = True
+    test: bool = False
+    """Opens test items: nothing automatic leaves for anybody but test contacts (B-RT-01, E-47)."""
     when: Conditions = Conditions()
+    unless: Conditions = Conditions()
+
+
+class Provider(StrEnum):
+    """Whose servers stand before a mailbox, and so how they mark mail that was written inside or whose sender was verified."""
+
+    OTHER = ""
+    MICROSOFT365 = "microsoft365"
+    """Authentication-Results without a server name; internal mail carries X-MS-Exchange-Organization-AuthAs."""
+    GOOGLE = "google"
+    OWN_MX = "own_mx"
+    """Guichet is the mail exchanger: SPF, DKIM and DMARC are checked by ourselves (extra `mailauth`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What is known of the servers in front of a mailbox and may therefore be believed."""
+
+    provider: Provider = Provider.OTHER
+    tenant: str = ""
+    """Microsoft 365: the id of our own tenant; only mail that carries it is internal."""
+    trusted_forwarders: tuple[str, ...] = ()
+    """Domains whose ARC seal, seen as valid by a trusted server, stands for the original sender's result."""
+    own_lists: tuple[str, ...] = ()
+    """Addresses of lists of our own (Google Groups) that rewrite From: the real sender is in X-Original-From or Reply-To."""
+    spam_marks: tuple[str, ...] = ()
+    """`Name: words` of header fields by which a filter in front marks spam; believed only because they are listed here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +203,7 @@ class Connector:
     """One mail to several recipients of ours in one queue opens one item (decisions.md 7)."""
     plus_addressing: bool = False
     """Reply-To with a signed plus-address; off until proved."""
+    profile: Profile = Profile()
     enabled: bool = True
     incoming: dict[str, object] = field(default_factory=dict, hash=False)
     outgoing: dict[str, object] = field(default_factory=dict, hash=False)
@@ -216,6 +257,14 @@ class Setup:
     language: str = "en"
     default_connector: str = ""
     unmonitored_address: str = ""
+    counts: tuple[str, ...] = ()
+    """Senders whose automatic mail counts like a person's (decisions.md 2)."""
+    never_counts: tuple[str, ...] = ()
+    """Senders whose mail never counts, whatever it looks like (decisions.md 2)."""
+    test_contacts: tuple[str, ...] = ()
+    """Senders whose mail always opens test items (B-RT-18), and the only ones that those mail to (E-47)."""
+    attachment_types: tuple[str, ...] = ()
+    """File extensions that may be opened; () is the shipped list, `*` everything (E-42, E-43)."""
     companies: tuple[Company, ...] = ()
     queues: tuple[str, ...] = ()
     teams: tuple[Team, ...] = ()

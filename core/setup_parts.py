@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from core.mail import address_key
@@ -20,6 +20,10 @@ class Desk:
     language: str = "en"
     default_connector: str = ""
     unmonitored_address: str = ""
+    counts: tuple[str, ...] = ()
+    never_counts: tuple[str, ...] = ()
+    test_contacts: tuple[str, ...] = ()
+    attachment_types: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +44,13 @@ class Part:
     versioned: bool = False
 
 
+def desk_of(setup: Setup) -> Desk:
+    """The desk as a whole; its fields have the names they have in the setup."""
+    return Desk(**{field.name: getattr(setup, field.name) for field in fields(Desk)})
+
+
 def _desk(setup: Setup) -> tuple[Desk]:
-    return (Desk(setup.name, setup.timezone, setup.language, setup.default_connector, setup.unmonitored_address),)
+    return (desk_of(setup),)
 
 
 PARTS: tuple[Part, ...] = (

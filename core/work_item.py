@@ -78,6 +78,8 @@ class WorkItem:
     language: str = ""
     send_automated_emails: bool = True
     due_at: datetime | None = None
+    test: bool = False
+    """A test item: it mails nobody but test contacts (E-47)."""
 
     @property
     def place(self) -> Place:

@@ -95,6 +95,37 @@ class SmtpSettings(Section):
         return self
 
 
+class LmtpSettings(Section):
+    host: str = Field("127.0.0.1", description="Address the LMTP door listens on; it has no limits by client, for only our own MTA may reach it.")
+    port: int = Field(2424, ge=0, le=65535, description="Port of the LMTP door; 0 takes a free one.")
+
+
+class PollSettings(Section):
+    every: timedelta = Field(timedelta(minutes=1), description="Pause between two looks into a mailbox that says nothing else.")
+    timeout: timedelta = Field(timedelta(seconds=60), description="Patience with each answer of a mailbox's server.")
+    idle: timedelta = Field(timedelta(minutes=9), description="Longest IDLE before the connection is shown to be alive.")
+
+
+class ScannerSettings(Section):
+    """A virus scanner that speaks clamd's protocol. While it is away, mail with attachments waits."""
+
+    address: str = Field("", description="`host:port` or the path of a socket (`/run/clamav/clamd.ctl`); empty: nothing is scanned.")
+    timeout: timedelta = Field(timedelta(seconds=60), description="Patience with the scanner's answer to one mail.")
+
+
+class MailauthSettings(Section):
+    """For connectors whose profile says `own_mx`: SPF, DKIM and DMARC are checked by ourselves."""
+
+    resolvers: Annotated[tuple[str, ...], NoDecode] = Field((), description="Addresses of DNS servers, as `ip` or `ip:port`; empty: those of the system.")
+    timeout: timedelta = Field(timedelta(seconds=10), description="Patience with all DNS answers for one mail together.")
+    most_queries: int = Field(60, ge=1, description="DNS questions for one mail at most.")
+
+    @field_validator("resolvers", mode="before")
+    @classmethod
+    def _listed(cls, value: Any) -> Any:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
 class WebSettings(Section):
     host: str = Field("127.0.0.1", description="Address the web server listens on.")
     port: int = Field(8080, ge=0, le=65535, description="Port of the web server; 0 takes a free one.")
@@ -106,6 +137,7 @@ class LimitSettings(Section):
     automatic_per_item: int = Field(1, ge=0, description="Automatic mails per item within five minutes.")
     automatic_per_sender_day: int = Field(20, ge=0, description="Automatic mails per address within 24 hours.")
     automatic_per_hour: int = Field(600, ge=0, description="Automatic mails in all within an hour; above it they are held.")
+    items_per_sender_hour: int = Field(60, ge=0, description="Items opened by one sender within an hour; above it their mails wait among the unhandled; 0 is no limit.")
 
 
 class WorkerSettings(Section):
@@ -138,6 +170,10 @@ class Settings(BaseSettings):
     database: DatabaseSettings = DatabaseSettings()
     broker: BrokerSettings = BrokerSettings()
     smtp: SmtpSettings = SmtpSettings()
+    lmtp: LmtpSettings = LmtpSettings()
+    poll: PollSettings = PollSettings()
+    scanner: ScannerSettings = ScannerSettings()
+    mailauth: MailauthSettings = MailauthSettings()
     web: WebSettings = WebSettings()
     limits: LimitSettings = LimitSettings()
     workers: WorkerSettings = WorkerSettings()

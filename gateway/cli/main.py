@@ -24,6 +24,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "receive": ("receive", "Store a mail from standard input (pipe hook of an MTA)."),
     "import": ("imports", "Store mails from files."),
     "explain": ("explain", "Show what would be done with a mail, writing nothing."),
+    "connector": ("connector", "Mailboxes: list and state, test, consent (OAuth2), choose where to begin."),
+    "route": ("route", "Routes: rehearse an edit on the last mails."),
     "inbound": ("inbound", "Inbound messages: list, show, replay, join, open, discard."),
     "outbox": ("outbox", "Outgoing mails: list, show, send now, retry, cancel, hold, release."),
     "item": ("item", "Work items: new, show, list, do, mail."),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -64,11 +64,7 @@ def setup_of(tables: Mapping[str, Any]) -> Setup:
     desk = from_plain(Desk, head, "desk")
     read = {section.name: _read_section(section, tables.get(section.name, [])) for section in SECTIONS}
     return Setup(
-        name=desk.name,
-        timezone=desk.timezone,
-        language=desk.language,
-        default_connector=desk.default_connector,
-        unmonitored_address=desk.unmonitored_address,
+        **asdict(desk),
         companies=tuple(replace(company, domains=tuple(map(domain_key, company.domains))) for company in read["companies"]),
         queues=tuple(queue.name for queue in read["queues"]),
         teams=read["teams"],

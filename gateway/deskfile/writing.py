@@ -7,17 +7,21 @@ from typing import Any
 
 from core.plain import to_plain
 from core.setup import Setup
-from core.setup_parts import Desk
+from core.setup_parts import desk_of
 from gateway.deskfile.sections import SECTIONS, values_of
 
 TITLE = "# The desk: everything administrators configure. Apply it with: guichet config apply FILE"
+
+
+_NESTED = frozenset({"when", "unless", "profile"})
+"""Tables in a table: written only as far as they say something."""
 
 
 def write_desk(setup: Setup) -> str:
     """The desk file of a setup; reading it gives the same setup (without ids)."""
     import tomlkit
 
-    head = Desk(setup.name, setup.timezone, setup.language, setup.default_connector, setup.unmonitored_address)
+    head = desk_of(setup)
     texts = [TITLE, tomlkit.dumps({"desk": _table(to_plain(head, full=True))})]
     for section in SECTIONS:
         entries = tomlkit.aot()
@@ -31,7 +35,7 @@ def write_desk(setup: Setup) -> str:
 def _telling(value: object) -> dict[str, Any]:
     """What differs from the default, and whatever says something even so: a desk file should not change its meaning with a later default."""
     differing = to_plain(value, full=False)
-    return {key: differing.get(key, content) for key, content in to_plain(value, full=True).items() if key in differing or (content and key != "when")}
+    return {key: differing.get(key, content) for key, content in to_plain(value, full=True).items() if key in differing or (content and key not in _NESTED)}
 
 
 def _table(content: Mapping[str, Any]) -> Any:

@@ -21,6 +21,7 @@ from core.work_item import WorkItem
 from gateway.clock import Clock
 from gateway.inbound.facts import FactReader, NotYet, Read
 from gateway.keys import Keys
+from gateway.routing.authentication import Authentication
 from gateway.routing.resolve import resolve
 from gateway.store import inbound_claims, inbounds, items
 from gateway.store.inbound_claims import Claimed
@@ -57,13 +58,13 @@ class Decider:
         self._clock = clock
         self._ring = ring
 
-    def decide(self, connection: Connection, claimed: Claimed, mail: Mail, now: datetime, *, writes: bool = True) -> Decided:
+    def decide(self, connection: Connection, claimed: Claimed, mail: Mail, now: datetime, *, writes: bool = True, checked: Authentication | None = None) -> Decided:
         """Facts → routing → core. Without `writes` nothing is taken: references read as numbers that do not exist."""
         setup = self.setups.current(connection)
         parent_may_come = writes and self._parent_may_come(connection, claimed, mail, now)
-        read = self.reader.read(connection, claimed.id, mail, claimed.envelope, setup, now, lock=writes)
+        read = self.reader.read(connection, claimed.id, mail, claimed.envelope, setup, now, lock=writes, checked=checked)
         if writes and self._ring_late(connection, read, claimed, now):
-            read = self.reader.read(connection, claimed.id, mail, claimed.envelope, setup, now, lock=writes)
+            read = self.reader.read(connection, claimed.id, mail, claimed.envelope, setup, now, lock=writes, checked=checked)
         resolution = resolve(mail, claimed.envelope, read.facts)
         if parent_may_come and resolution.new_items and all(verdict.evidence is Evidence.NONE for verdict in resolution.verdicts):
             raise NotYet(claimed.id)

@@ -18,7 +18,7 @@ from core.setup import RouteEffect, Setup
 from core.verdict import Resolution
 from core.work_item import WorkItem
 from gateway.keys import Keys
-from gateway.routing.authentication import authentication
+from gateway.routing.authentication import Authentication, authentication
 from gateway.routing.classify import is_null_sender
 from gateway.routing.facts import Facts, Outgoing, Sender, Taken, Target
 from gateway.routing.match import REPLACING_LINKS, SPLIT_LINK, message_ids
@@ -55,10 +55,20 @@ class FactReader:
         self._brakes = limits
 
     def read(
-        self, connection: Connection, inbound_id: str, mail: Mail, envelope: Envelope, setup: Setup, now: datetime, *, lock: bool = False
+        self,
+        connection: Connection,
+        inbound_id: str,
+        mail: Mail,
+        envelope: Envelope,
+        setup: Setup,
+        now: datetime,
+        *,
+        lock: bool = False,
+        checked: Authentication | None = None,
     ) -> Read:
         """Everything routing asks. Raises NotYet for a report about a mail that is just being sent.
 
+        `checked` is the sender as we checked it ourselves; None if we did not, and the servers in front are believed.
         `lock` keeps the items pointed to from changing until the transaction ends, so that two answers at one moment open one follow-up, and
         the mails that wait on them, so that a mail is either overtaken or has left.
         """
@@ -84,7 +94,7 @@ class FactReader:
             received_at=received_at,
             recipients=ours,
             strange=strange,
-            sender=self._sender(connection, mail, setup, ours, people, judged=bool(targets)),
+            sender=self._sender(connection, mail, setup, ours, people, judged=bool(targets), checked=checked),
             null_sender=is_null_sender(mail, envelope),
             archive=envelope.archive,
             signed=signed,
@@ -158,7 +168,7 @@ class FactReader:
         return None
 
     def _sender(
-        self, connection: Connection, mail: Mail, setup: Setup, ours: tuple[Recipient, ...], people: Mapping[str, str], *, judged: bool
+        self, connection: Connection, mail: Mail, setup: Setup, ours: tuple[Recipient, ...], people: Mapping[str, str], *, judged: bool, checked: Authentication | None
     ) -> Sender:
         """`judged`: there are items to compare with, so that all addresses of the authors are needed (decisions.md, "participant")."""
         author = mail.author
@@ -175,7 +185,7 @@ class FactReader:
             known=author.key in people,
             companies=frozenset(names),
             domain_company=company.name if company is not None else "",
-            authentication=authentication(mail, trusted),
+            authentication=checked or authentication(mail, trusted),
         )
 
     def _mail_facts(self, facts: Facts, mail: Mail, people: Mapping[str, str], copies: tuple[str, ...], returned: OutboxMessage | None) -> MailFacts:

@@ -156,13 +156,14 @@ class Intake:
         rows = [(self.clock.new_id(), arrival) for arrival in batch]
         try:
             with self._database.durable() as connection:
-                arrivals.store(connection, rows)
+                ids = arrivals.store(connection, rows)
         except Exception as fault:  # outer edge: whatever went wrong, every door that waits must get an answer
             return self._answers_to(fault, batch)
         if log.isEnabledFor(logging.INFO):
-            for inbound_id, arrival in rows:
-                log.info("mail_stored", extra={"inbound": inbound_id, "door": arrival.door, "peer": arrival.peer, "size": len(arrival.raw)})
-        return [Stored(inbound_id) for inbound_id, _ in rows]
+            for (inbound_id, arrival), kept in zip(rows, ids, strict=True):
+                event = "mail_stored" if kept == inbound_id else "mail_known"
+                log.info(event, extra={"inbound": kept, "door": arrival.door, "peer": arrival.peer, "size": len(arrival.raw)})
+        return [Stored(inbound_id) for inbound_id in ids]
 
     def _answers_to(self, fault: Exception, batch: Sequence[Arrival]) -> list[Answer]:
         if is_passing_fault(fault):

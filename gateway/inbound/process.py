@@ -24,6 +24,7 @@ from gateway.clock import Clock
 from gateway.holders import is_dead, living
 from gateway.inbound.deciding import Decider, Ring, explanation, settlement
 from gateway.inbound.facts import NotYet
+from gateway.inbound.inspection import Inspect, Inspection, NotInspected, uninspected
 from gateway.inbound.quarantine import stopped
 from gateway.keys import Keys
 from gateway.store import inbound_claims, inbounds
@@ -72,12 +73,14 @@ class Processor:
         limits: Brakes | None = None,
         on_mail_queued: Callable[[], None] = lambda: None,
         ring: Ring = lambda connection, item, now: False,
+        inspect: Inspect = uninspected,
     ) -> None:
         self._database = database
         self._setups = setups
         self._clock = clock
         self._apply = apply
         self._read_mail = read_mail
+        self._inspect = inspect
         self._holder = holder
         living(holder)
         self._on_mail_queued = on_mail_queued
@@ -179,6 +182,9 @@ class Processor:
             return self._process(claimed, raw)
         except (LostLease, NotYet) as passing:
             self._give_back(claimed, passing)
+        except NotInspected as waits:
+            log.warning("not_inspected", extra={"inbound_id": claimed.id, "because": str(waits)})
+            self._give_back(claimed, waits)
         except Exception as fault:  # the edge of the handler: one mail must never stop the others, and the fault is kept with the mail
             if is_passing_fault(fault):
                 log.warning("passing_fault", extra={"inbound_id": claimed.id, "fault": _sentence(fault)})
@@ -228,19 +234,21 @@ class Processor:
             with self._database.read() as connection:
                 raw = inbounds.raw(connection, claimed.id)
         mail = self._read_mail(raw)
-        del raw
+        inspection = self._inspect(raw, mail, claimed.envelope)
+        del raw, mail
         for left in range(TRIES, 0, -1):
             try:
-                return self._decide_and_write(claimed, mail)
+                return self._decide_and_write(claimed, inspection)
             except (StaleItem, TakenMeanwhile, IntegrityError):
                 if left == 1:
                     raise
         raise AssertionError("unreachable")
 
-    def _decide_and_write(self, claimed: Claimed, mail: Mail) -> InboundState:
+    def _decide_and_write(self, claimed: Claimed, inspection: Inspection) -> InboundState:
+        mail = inspection.mail
         now = self._clock.now()
         with self._database.lazy() as connection:
-            decided = self._decider.decide(connection, claimed, mail, now)
+            decided = self._decider.decide(connection, claimed, mail, now, checked=inspection.authentication)
             applied = self._apply(connection, decided.outcome.decision, decided.setup, now)
             settled = settlement(mail, decided, inbounds.standing(connection, claimed.id) if claimed.replayed else Standing())
             inbounds.settle(connection, claimed, settled, now)
@@ -261,8 +269,10 @@ class Processor:
         mail = self._read_mail(raw)
         given = envelope or Envelope("explain")
         asked = replace(given, door=given.door if given.sender else "explain", received_at=given.received_at or now)
+        inspection = self._inspect(raw, mail, asked)
         with self._database.read() as connection:
-            return explanation(self._decider.decide(connection, Claimed("", 0, asked, self._holder), mail, now, writes=False))
+            claimed = Claimed("", 0, asked, self._holder)
+            return explanation(self._decider.decide(connection, claimed, inspection.mail, now, writes=False, checked=inspection.authentication))
 
     # ------------------------------------------------------------ quarantine
 

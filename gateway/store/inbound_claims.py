@@ -26,6 +26,7 @@ REPLAYED = "replayed"
 _C = inbound.c
 _CLAIMED = (
     _C.id, _C.attempts, _C.door, _C.connector, _C.peer, _C.received_at, _C.envelope_from, _C.envelope_to, _C.archive, _C.reason, _C.size,
+    _C.helo, _C.folder, _C.spam, _C.full_size,
 )  # fmt: skip
 _TAKE = {
     "state": InboundState.WORKING.value,
@@ -127,7 +128,19 @@ def _claimed(row: Any, holder: str) -> Claimed:
 
 def envelope_of(row: Any) -> Envelope:
     """The envelope of a row with the columns of a claim."""
-    return Envelope(row.door, row.envelope_from, tuple(row.envelope_to), row.received_at, bool(row.archive), row.connector, row.peer)
+    return Envelope(
+        row.door,
+        row.envelope_from,
+        tuple(row.envelope_to),
+        row.received_at,
+        bool(row.archive),
+        row.connector,
+        row.peer,
+        row.helo,
+        row.folder,
+        bool(row.spam),
+        row.full_size,
+    )
 
 
 def renew(connection: Connection, claimed: Claimed, until: datetime) -> bool:

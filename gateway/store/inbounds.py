@@ -14,6 +14,7 @@ from sqlalchemy import Connection, bindparam, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from core.mail import Address, Attachment, Mail
+from core.plain import to_plain
 from core.verdict import InboundState, TraceStep, Verdict, most_urgent
 from gateway.store.inbound_claims import MINE, Claimed, mine, record
 from gateway.store.intake_keys import write_keys
@@ -44,7 +45,7 @@ _NO_VERDICT = {
 _BODY = insert(inbound_body)
 _BODY = _BODY.on_conflict_do_update(
     index_elements=[inbound_body.c.inbound_id],
-    set_={name: _BODY.excluded[name] for name in ("new_text", "quoted_text", "html", "attachments", "people", "defects")},
+    set_={name: _BODY.excluded[name] for name in ("new_text", "quoted_text", "html", "attachments", "people", "defects", "more")},
 )
 _VERDICTS = inbound_verdict.insert()
 _STANDING = select(inbound_verdict.c.n, inbound_verdict.c.state).where(inbound_verdict.c.inbound_id == bindparam("its_id"))
@@ -177,4 +178,16 @@ def _body_row(inbound_id: str, mail: Mail) -> Mapping[str, Any]:
         "attachments": [{name: getattr(attachment, name) for name in _ATTACHMENT} for attachment in mail.attachments],
         "people": {role: [[one.name, one.address] for one in listed[:MOST_ADDRESSES]] for role, listed in people.items()},
         "defects": list(mail.defects),
+        "more": more_of(mail),
     }
+
+
+def more_of(mail: Mail) -> dict[str, Any] | None:
+    """What only few mails have, as JSON: a forwarded mail, an invitation, signed or encrypted parts, remote images."""
+    said: dict[str, Any] = {
+        "forwarded": to_plain(mail.forwarded, full=False) if mail.forwarded is not None else None,
+        "invitation": to_plain(mail.invitation, full=False) if mail.invitation is not None else None,
+        "protection": list(mail.protection),
+        "remote": mail.remote,
+    }
+    return {name: value for name, value in said.items() if value} or None

@@ -53,6 +53,7 @@ def item_row(item: WorkItem) -> dict[str, Any]:
         "language": item.language,
         "send_automated_emails": item.send_automated_emails,
         "due_at": item.due_at,
+        "test": item.test,
     }
 
 
@@ -91,6 +92,7 @@ def item_of(row: Any) -> WorkItem:
         language=row.language,
         send_automated_emails=row.send_automated_emails,
         due_at=row.due_at,
+        test=bool(row.test),
     )
 
 

@@ -21,6 +21,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -139,6 +140,10 @@ inbound = Table(
     Column("envelope_from", String(1000), nullable=False, default=""),
     Column("envelope_to", Json, nullable=False),
     Column("archive", Boolean, nullable=False, default=False),
+    Column("helo", String(320), nullable=False, default="", server_default=""),
+    Column("folder", String(320), nullable=False, default="", server_default=""),  # of the mailbox it was fetched from
+    Column("spam", Boolean, nullable=False, default=False, server_default=false()),  # it lay in a folder for spam
+    Column("full_size", BigInteger, nullable=False, default=0, server_default="0"),  # of a mail of which only the header was taken in
     Column("size", BigInteger, nullable=False),
     Column("attempts", Integer, nullable=False, default=0),
     Column("lease_until", Moment),
@@ -173,6 +178,7 @@ inbound_body = Table(
     Column("attachments", Json, nullable=False),
     Column("people", Json, nullable=False),  # from, reply_to, to, cc as [[name, address], …]
     Column("defects", Json, nullable=False),
+    Column("more", Json),  # forwarded, invitation, protection, remote: what few mails have
 )
 
 inbound_verdict = Table(
@@ -192,6 +198,57 @@ inbound_verdict = Table(
     Column("decided_at", Moment),
     Index(None, "item_id"),
 )
+
+fetched = Table(
+    "fetched",
+    metadata,
+    Column("connector", String(320), primary_key=True),
+    Column("source", String(700), primary_key=True),  # folder/UIDVALIDITY/UID, a UIDL, a file name
+    Column("inbound_id", Id, nullable=False, default="", server_default=""),  # '' = looked at and left where it is
+    Column("at", Moment, nullable=False),
+    Column("touched", Boolean, nullable=False, default=False, server_default=false()),  # marked, moved or deleted there
+    Index(None, "connector", "touched"),
+)
+"""Messages of mailboxes that are ours already, written in the commit that made them so: none is taken in twice."""
+
+mailbox_folder = Table(
+    "mailbox_folder",
+    metadata,
+    Column("connector", String(320), primary_key=True),
+    Column("folder", String(320), primary_key=True),
+    Column("uidvalidity", BigInteger, nullable=False, default=0),
+    Column("last_uid", BigInteger, nullable=False, default=0),
+    Column("begun_at", Moment),  # None: nobody has chosen yet from where on mail is taken in (decisions.md 13)
+    Column("choice", String(40), nullable=False, default=""),
+    Column("seen", BigInteger, nullable=False, default=0),  # messages on the server, as last looked at
+    Column("stored", BigInteger, nullable=False, default=0),  # taken in from this folder since it began
+    Column("waiting", BigInteger, nullable=False, default=0),
+    Column("oldest_waiting_at", Moment),
+    Column("looked_at", Moment),
+)
+"""How far each folder of each mailbox was read, and what lies there."""
+
+oauth_token = Table(
+    "oauth_token",
+    metadata,
+    Column("name", String(320), primary_key=True),  # of the connector
+    Column("access_token", Text, nullable=False, default=""),  # encrypted, as the next one
+    Column("refresh_token", Text, nullable=False, default=""),
+    Column("expires_at", Moment),
+    Column("state", String(20), nullable=False, default=""),  # '' ok, needs_consent
+    Column("last_error", Text, nullable=False, default=""),
+    Column("changed_at", Moment),
+)
+
+connector_proof = Table(
+    "connector_proof",
+    metadata,
+    Column("connector", String(320), primary_key=True),
+    Column("what", String(40), primary_key=True),  # plus_addressing round_trip
+    Column("address", String(1000), nullable=False, default=""),
+    Column("proved_at", Moment, nullable=False),
+)
+"""What the connection test has shown to work."""
 
 intake_key = Table(
     "intake_key",
@@ -256,6 +313,7 @@ item = Table(
     Column("language", String(10), nullable=False, default=""),
     Column("send_automated_emails", Boolean, nullable=False, default=True),
     Column("due_at", Moment),
+    Column("test", Boolean, nullable=False, default=False, server_default=false()),  # mails nobody but test contacts (E-47)
     Index(None, "alarm_at"),
     Index(None, "status", "updated_at"),
     Index(None, "home_queue"),
