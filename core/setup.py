@@ -61,7 +61,9 @@ class Company:
     """A customer's company; `domains` are domain keys."""
 
     name: str
+    """What the company is called."""
     domains: tuple[str, ...] = ()
+    """Senders in these domains are of the company; a free-mail domain never makes one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +72,18 @@ class User:
 
     id: str
     email: str
+    """Log-in and address; it decides who somebody is."""
     name: str
     role: Role
+    """What the person may see and do."""
     team: str = ""
+    """Name of a team."""
     queues: tuple[str, ...] = ()
+    """Queues they work from: their items are seen and taken."""
     language: str = ""
     timezone: str = ""
     undo_send: timedelta | None = None
+    """How long their mails wait and can be taken back (0 to PT2M)."""
     active: bool = True
 
 
@@ -86,6 +93,7 @@ class Team:
 
     name: str
     leader: str = ""
+    """E-mail of the user who sees everything of the team."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +103,7 @@ class RetryTemplate:
     id: str
     name: str
     intervals: tuple[timedelta, ...]
+    """Waits between attempts; after the last a mail has failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +117,13 @@ class Process:
     contract: str = ""
     service: str = ""
     categories: tuple[str, ...] = ()
+    """Of tickets: what routes and people sort them by; `A/B` is a part of `A`."""
     queue: str = ""
+    """Where its new items wait."""
     feedback_window: timedelta = timedelta(days=5)
+    """How long a resolved item can be reopened by an answer; zero closes at once."""
     resolution_needs_mail_or_note: bool = False
+    """Resolving asks for an answer or a note in the same session (A-TK-16)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,11 +134,17 @@ class Conditions:
     """
 
     subject_words: tuple[str, ...] = ()
+    """Words or phrases of which the subject holds one, whole, without regard to case and accents."""
     sender: tuple[str, ...] = ()
+    """Addresses, domains (`*@b.example`) and groups of subdomains (`*.b.example`) of which the sender is one."""
     recipient: tuple[str, ...] = ()
+    """The same, of which some recipient is one."""
     importance: str = ""
+    """`high`, `normal` or `low`."""
     attachment_types: tuple[str, ...] = ()
+    """Extensions of which an attachment that is no inline image has one."""
     sender_company: tuple[str, ...] = ()
+    """Names of companies of which the sender is."""
     subject_pattern: str = ""
     """A regular expression (RE2 syntax) that the subject must hold somewhere, without regard to case."""
     headers: tuple[str, ...] = ()
@@ -142,20 +161,28 @@ class Route:
 
     id: str
     connector: str
+    """Name of the connector whose list it stands in."""
     name: str
     kind: RouteKind
     address: str
+    """The address of ours it serves; `*` for a wildcard route."""
     process: str = ""
+    """Name of the process whose items it opens."""
     category: str = ""
+    """Of tickets: the category they begin with."""
     effect: RouteEffect = RouteEffect.OPEN
+    """What is done: open an item, ignore the mail (kept), or append it to `item`."""
     item: str = ""
     """Reference of the item that effect *append* appends to."""
     send_automated_emails: bool = False
+    """Whether an acknowledgement is sent."""
     enabled: bool = True
     test: bool = False
     """Opens test items: nothing automatic leaves for anybody but test contacts (B-RT-01, E-47)."""
     when: Conditions = Conditions()
+    """All conditions in it must hold."""
     unless: Conditions = Conditions()
+    """No condition in it may hold."""
 
 
 class Provider(StrEnum):
@@ -174,6 +201,7 @@ class Profile:
     """What is known of the servers in front of a mailbox and may therefore be believed."""
 
     provider: Provider = Provider.OTHER
+    """Whose servers stand in front."""
     tenant: str = ""
     """Microsoft 365: the id of our own tenant; only mail that carries it is internal."""
     trusted_forwarders: tuple[str, ...] = ()
@@ -191,22 +219,32 @@ class Connector:
     id: str
     name: str
     address: str
+    """The main address of the mailbox."""
     aliases: tuple[str, ...] = ()
+    """Its other addresses."""
     direction: str = "both"
+    """`incoming`, `outgoing` or `both`."""
     strangers: Strangers = Strangers.HOLD
+    """What becomes of a mail by somebody who is not on the item that it answers with our signed id: held, joined (only if authenticated), or a new item."""
     trusted_authserv_ids: tuple[str, ...] = ()
+    """Names of servers in front of us whose Authentication-Results are believed."""
     trusted_recipient_headers: tuple[str, ...] = ("delivered-to", "x-original-to", "envelope-to")
+    """For fetched mail: header fields that tell for whom it was, before To and Cc."""
     trusted_forms: tuple[str, ...] = ()
     """Senders whose Reply-To is the requester (decisions.md 11)."""
     auto_replies_count: bool = False
+    """Automatic replies wake and reopen like a person's."""
     one_item_per_queue: bool = False
     """One mail to several recipients of ours in one queue opens one item (decisions.md 7)."""
     plus_addressing: bool = False
     """Reply-To with a signed plus-address; off until proved."""
     profile: Profile = Profile()
     enabled: bool = True
+    """Whether it takes mail in and sends; what waits goes on in order when it is enabled again."""
     incoming: dict[str, object] = field(default_factory=dict, hash=False)
+    """How mail comes in: a table with `kind`, see below."""
     outgoing: dict[str, object] = field(default_factory=dict, hash=False)
+    """How mail leaves: a table with `kind`, see below."""
 
     @property
     def keys(self) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 DRAWN: dict[str, str] = {
     "settings.md": "gateway.settings_drawing",
+    "desk.md": "gateway.deskfile.drawing",
     "commands.md": "gateway.cli.drawing",
     "status.md": "core.status_drawing",
     "evidence.md": "core.evidence",
