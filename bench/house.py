@@ -63,6 +63,7 @@ BRAKES_RAISED = {
     "GUICHET_LIMITS__AUTOMATIC_PER_ITEM": "1000000",
     "GUICHET_LIMITS__AUTOMATIC_PER_SENDER_DAY": "1000000",
     "GUICHET_LIMITS__AUTOMATIC_PER_HOUR": "10000000",
+    "GUICHET_LIMITS__ITEMS_PER_SENDER_HOUR": "0",
     "GUICHET_SMTP__CONNECTIONS_PER_MINUTE": "1000000",
     "GUICHET_LOG__LEVEL": "warning",
 }
@@ -86,6 +87,7 @@ class Guichet:
             **BRAKES_RAISED,
             "GUICHET_CONFIG": str(folder / "guichet.toml"),
             "GUICHET_SMTP__PORT": str(self.port),
+            "GUICHET_LMTP__PORT": "0",
             "GUICHET_WEB__PORT": "0",
         }
         folder.mkdir(parents=True, exist_ok=True)

@@ -12,6 +12,7 @@ from core.mail import Address, Mail
 from core.mail_facts import MailFacts
 from core.outbox import Draft, Purpose, Recipient
 from core.setup import Setup
+from core.test_mode import is_test_contact, strangers
 from core.verdict import Classification, TraceStep, Verdict
 from core.work_item import WorkItem
 
@@ -74,6 +75,13 @@ def _unwritable(asked: Asked) -> str:
     return "" if asked.mail.author is not None and writable(asked.mail.author.address) else "there is no address to write to"
 
 
+def _stranger_to_tests(asked: Asked) -> str:
+    """E-47: rather not sent than sent to somebody who knows nothing of a test."""
+    if not asked.item.test or asked.mail.author is None or not strangers(asked.setup, (asked.mail.author,)):
+        return ""
+    return f"a test item: it mails nobody but test contacts, and {asked.mail.author.address} is none"
+
+
 def _suppressed(asked: Asked) -> str:
     return "mail to this address came back" if asked.facts.sender_key in asked.facts.suppressed else ""
 
@@ -86,7 +94,7 @@ def _braked(asked: Asked) -> str:
     return why_not(asked.facts.brakes, asked.lately)
 
 
-REASONS: tuple[Callable[[Asked], str], ...] = (_archive, _not_wanted, _automatic, _forged, _unwritable, _suppressed, _voiceless, _braked)
+REASONS: tuple[Callable[[Asked], str], ...] = (_archive, _not_wanted, _automatic, _forged, _unwritable, _stranger_to_tests, _suppressed, _voiceless, _braked)
 """Each answers '' or why there is no acknowledgement; the first that does is told."""
 
 
@@ -127,6 +135,7 @@ def _copies(asked: Asked, author: Address) -> Iterator[Address]:
     given = 0
     for address in asked.mail.cc if company else ():
         wanted = asked.facts.known_people.get(address.key) == company and address.key != author.key
+        wanted = wanted and (not asked.item.test or is_test_contact(asked.setup, address.address))
         if wanted and given < MOST_CC and not asked.setup.is_ours(address.address) and address.key not in asked.facts.suppressed:
             given += 1
             yield address

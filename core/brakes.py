@@ -1,9 +1,9 @@
-"""The brakes on automatic mail (decisions.md 9) as values and rules; what has been sent of late is counted by the store."""
+"""The brakes on what mail does by itself (decisions.md 9) as values and rules; what has been sent and opened of late is counted by the store."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 OVERALL_WINDOW = timedelta(hours=1)
 SENDER_WINDOW = timedelta(days=1)
@@ -11,12 +11,17 @@ SENDER_WINDOW = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Brakes:
-    """How much automatic mail may leave: per item within `item_window`, per sender in 24 hours, in all in an hour."""
+    """How much automatic mail may leave: per item within `item_window`, per sender in 24 hours, in all in an hour.
+
+    And how many items one sender may open within an hour of the clock (0: any number), and how long our signatures prove anything (0: for ever).
+    """
 
     per_item: int = 1
     item_window: timedelta = timedelta(minutes=5)
     per_sender_day: int = 20
     per_hour: int = 600
+    items_per_sender_hour: int = 0
+    signed_for: timedelta = timedelta(days=400)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,19 @@ def why_not(brakes: Brakes, lately: Lately) -> str:
 def why_held(brakes: Brakes, lately: Lately) -> str:
     """Why an automatic mail waits for a person to release it, '' if it need not."""
     return f"more than {brakes.per_hour} automatic mails within an hour" if lately.over_hour else ""
+
+
+def why_unopened(brakes: Brakes, opened: int) -> str:
+    """Why a sender's mail opens no further item now, '' if it may; it waits among the unhandled, so that nothing is lost (law 7)."""
+    most = brakes.items_per_sender_hour
+    if not most or opened < most:
+        return ""
+    return f"the sender opened {opened} items within this hour, and {most} are the most; open it by hand or replay it (limits.items_per_sender_hour)"
+
+
+def is_outdated(brakes: Brakes, signed_at: datetime, now: datetime) -> bool:
+    """Whether what we signed then proves nothing more now; it goes on working as a known id (decisions.md 13)."""
+    return bool(brakes.signed_for) and signed_at + brakes.signed_for < now
 
 
 def _minutes(window: timedelta) -> str:

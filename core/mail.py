@@ -116,15 +116,33 @@ class FailedRecipient:
     """Whether the address itself is dead (True) or trouble may pass (False); None where nothing tells."""
     reason: str = ""
     """One word of the table in `gateway/inbound/bounce_reason.py`: `user_unknown`, `mailbox_full`, …"""
+    handed_on_from: str = ""
+    """The address that the mail was sent to, where this is the one it was handed on to; '' where they are the same."""
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A delivery status notification as read (RFC 3464); `original_message_id` is that of the mail it speaks of, '' if unknown."""
+    """A delivery status notification as read (RFC 3464); `original_message_id` is that of the mail it speaks of, '' if unknown.
+
+    A recipient that was handed on under another address stands there under both.
+    """
 
     recipients: tuple[FailedRecipient, ...]
     original_message_id: str = ""
     envelope_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """A complaint (RFC 5965) or a read receipt (RFC 8098) about a mail: what the reader's side says of it besides delivery."""
+
+    original_message_id: str = ""
+    complaint: str = ""
+    """Feedback-Type: `abuse`, `fraud`, `not-spam`, …; '' for a receipt."""
+    disposition: str = ""
+    """What was done with the mail: `displayed`, `deleted`, `denied`, …; '' for a complaint."""
+    about: tuple[str, ...] = ()
+    """The recipients that it names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +202,7 @@ class Mail:
     """Sanitised; '' where the mail has none."""
     attachments: tuple[Attachment, ...] = ()
     report: Report | None = None
+    feedback: Feedback | None = None
     forwarded: Forwarded | None = None
     invitation: Invitation | None = None
     protection: tuple[str, ...] = ()

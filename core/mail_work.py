@@ -62,6 +62,8 @@ class MailWork:
     def arrived(self, verdict: Verdict, item: WorkItem, kind: EntryKind = EntryKind.MAIL_IN) -> None:
         """The timeline's line for the mail, and from now on its id points to the item unless it is held."""
         facts: dict[str, object] = {"action": str(verdict.action), "evidence": str(verdict.evidence), "because": verdict.because}
+        if self.resolution.classification.spam:
+            facts["spam"] = True
         if kind is EntryKind.MAIL_IN and not verdict.counts and verdict.opens is None:
             facts["counts"] = False
             facts["classification"] = str(self.resolution.classification.kind)

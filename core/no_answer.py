@@ -12,6 +12,7 @@ from core.conversation import Conversation
 from core.mail import Address
 from core.outbox import Draft, Purpose, Recipient
 from core.setup import Setup
+from core.test_mode import is_test_contact
 from core.work_item import WorkItem
 
 MOST_REFERENCES = 40
@@ -29,12 +30,14 @@ class Asked:
 
 
 def addressee(item: WorkItem, asked: Asked) -> Address | None:
-    """The primary contact, if automatic mail may go there: the item allows it, the address is one, not ours, and nothing came back from it."""
+    """The primary contact, if automatic mail may go there: the item allows it, the address is one, not ours, nothing came back from it, and a test item
+    knows it as a test contact."""
     primary = asked.talk.tagged("primary")
     if not item.send_automated_emails or not primary:
         return None
     person = primary[0]
     refused = not writable(person.address) or asked.setup.is_ours(person.address) or person.key in asked.suppressed
+    refused = refused or (item.test and not is_test_contact(asked.setup, person.address))
     return None if refused else person
 
 

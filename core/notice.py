@@ -7,16 +7,20 @@ from datetime import datetime
 from core.mail import Address
 from core.outbox import Draft, OutboxMessage, Purpose, Recipient
 from core.setup import Setup
+from core.test_mode import is_test, is_test_contact
 
 
 def notice(message: OutboxMessage, failures: str, setup: Setup, draft_id: str, now: datetime) -> Draft | None:
-    """The notice for the author of a person's mail (decisions.md 15), or None where the author is no active user, or an address of ours.
+    """The notice for the author of a person's mail (decisions.md 15). None where the author is no active user or an address of ours, or where a test item's
+    mail is told to somebody who is no test contact.
 
     `failures` says who did not get the mail and why.
     """
     author = setup.user_of.get(message.author)
     connector = setup.connector_named.get(message.connector)
     if author is None or connector is None or setup.is_ours(author.email):
+        return None
+    if is_test(message) and not is_test_contact(setup, author.email):
         return None
     return Draft(
         id=draft_id,

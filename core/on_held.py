@@ -19,14 +19,16 @@ from core.verdict import Action, Classification, Resolution, Verdict
 from core.work_item import WorkItem
 
 
-def join(item: WorkItem, mail: Mail, facts: MailFacts, scene: Scene, *, recipient: str = "", connector: str = "") -> OnMail:
+def join(
+    item: WorkItem, mail: Mail, facts: MailFacts, scene: Scene, *, recipient: str = "", connector: str = "", because: str = "", counts: bool = True
+) -> OnMail:
     """The mail joined to `item` by a person: as if it had come there, and it counts. `facts.contacts` are those of the item.
 
     `facts.items` are the item and those it was held on, whose countdowns go on. Raises Refused for a closed item.
     """
     if item.status is Status.CLOSED:
         raise Refused(f"{item.ref} is closed. Open a new item with the mail; it can be linked to {item.ref}.")
-    verdict = Verdict(recipient, Action.JOIN, f"joined by {scene.by}", connector=connector, item_id=item.id, counts=True)
+    verdict = Verdict(recipient, Action.JOIN, because or f"joined by {scene.by}", connector=connector, item_id=item.id, counts=counts)
     done = on_mail(_decided(verdict), mail, facts, scene.setup, scene.now)
     remembered, contacts = _remembered(item, mail, facts, scene)
     more = Decision(remember_addresses=remembered, contacts=contacts)
@@ -35,7 +37,13 @@ def join(item: WorkItem, mail: Mail, facts: MailFacts, scene: Scene, *, recipien
 
 def open_item(process: Process, mail: Mail, facts: MailFacts, scene: Scene, *, recipient: str, connector: str, held_on: str = "") -> OnMail:
     """A new item with the mail, linked to the item it was held on, never acknowledged. `facts.numbers` and `draft_ids` are one each."""
-    owner = scene.setup.connector_named.get(connector)
+    verdict, automated = opening(process, mail, scene, recipient=recipient, connector=connector)
+    linked = replace(verdict, old_id=held_on, link="linked" if held_on else "")
+    return open_by_verdict(linked, mail, facts, scene, automated=automated)
+
+
+def opening(process: Process, mail: Mail, scene: Scene, *, recipient: str, connector: str) -> tuple[Verdict, bool]:
+    """The verdict that a person's choice of a process amounts to, and whether its item may be told automatically later."""
     verdict = Verdict(
         recipient,
         Action.OPEN,
@@ -45,13 +53,16 @@ def open_item(process: Process, mail: Mail, facts: MailFacts, scene: Scene, *, r
         process_id=process.id,
         category=_category(process, connector, scene),
         opens=0,
-        old_id=held_on,
-        link="linked" if held_on else "",
-        reply_from=_reply_from(recipient, owner),
+        reply_from=_reply_from(recipient, scene.setup.connector_named.get(connector)),
         requester=mail.author,
     )
-    done = on_mail(_decided(verdict), mail, facts, scene.setup, scene.now)
-    item = replace(done.decision.items[0], send_automated_emails=_automated(process, connector, scene), created_by=scene.by)
+    return verdict, _automated(process, connector, scene)
+
+
+def open_by_verdict(verdict: Verdict, mail: Mail, facts: MailFacts, scene: Scene, *, automated: bool) -> OnMail:
+    """The new item that the verdict promises, made by a person: never acknowledged, whatever else it may be told automatically later."""
+    done = on_mail(_decided(replace(verdict, send_automated_emails=False)), mail, facts, scene.setup, scene.now)
+    item = replace(done.decision.items[0], send_automated_emails=automated, created_by=scene.by)
     return replace(done, decision=_by(replace(done.decision, items=(item, *done.decision.items[1:])), scene))
 
 
@@ -69,9 +80,9 @@ def discard(items: Iterable[WorkItem], inbound_id: str, scene: Scene) -> Decisio
     return _told(items, inbound_id, scene, "A held mail was discarded.", stop=False)
 
 
-def give_back(items: Iterable[WorkItem], inbound_id: str, scene: Scene) -> Decision:
-    """A discarded mail is held again: the countdowns stand still."""
-    return _told(items, inbound_id, scene, "A discarded mail is held again.", stop=True)
+def give_back(items: Iterable[WorkItem], inbound_id: str, scene: Scene, *, text: str = "A discarded mail is held again.") -> Decision:
+    """A mail that was discarded, or decided otherwise, is held again: the countdowns stand still."""
+    return _told(items, inbound_id, scene, text, stop=True)
 
 
 def _told(items: Iterable[WorkItem], inbound_id: str, scene: Scene, text: str, *, stop: bool) -> Decision:

@@ -12,11 +12,13 @@ from datetime import datetime
 from core.acknowledge import STEP, Asked, acknowledgement
 from core.assignment import place_people
 from core.decision import ContactOnItem, Decision, Entry, EntryKind, Link
-from core.mail import Mail
+from core.mail import Mail, Report
 from core.mail_facts import MailFacts
 from core.mail_item import NAME, contacts_of_mail, copied_contacts, item_of_mail, rejected_as_spam
 from core.mail_work import MailWork
-from core.on_result import bounce
+from core.notice import notice
+from core.on_result import bounce, complaint, returned_to_author
+from core.outbox import OutboxMessage
 from core.overtaken import Kind, Overtaking, overtaken
 from core.setup import Setup
 from core.status import TABLES, Event
@@ -53,6 +55,8 @@ def _join(work: MailWork, verdict: Verdict) -> Verdict:
     if work.first_time(verdict):
         was = work.items[verdict.item_id]
         work.arrived(verdict, was)
+        if verdict.outbox_id and work.facts.returned is not None and work.mail.feedback is not None:
+            work.others.append(complaint(work.facts.returned, work.mail.feedback, was, work.now))
         if verdict.action is Action.JOIN:
             work.joins(was)
         if verdict.adds_cc and (author := work.mail.author) is not None:
@@ -118,10 +122,19 @@ def _bounce(work: MailWork, verdict: Verdict) -> Verdict:
         return verdict
     item = work.items.get(verdict.item_id)
     work.others.append(bounce(message, report, item, work.now, people=work.setup.user_of))
+    _tell_author(work, message, report)
     if item is not None:
         work.touched.add(item.id)
         work.arrived(verdict, item)
     return verdict
+
+
+def _tell_author(work: MailWork, message: OutboxMessage, report: Report) -> None:
+    """The author of a person's mail learns of each recipient once (decisions.md 3)."""
+    failures = returned_to_author(message, report)
+    if failures and work.facts.draft_ids and not work.facts.archive:
+        told = notice(message, failures, work.setup, work.facts.draft_ids[0], work.now)
+        work.drafts.extend([told] if told is not None else [])
 
 
 # ---------------------------------------------------------------- a new item
@@ -154,10 +167,14 @@ def _open(work: MailWork, verdict: Verdict) -> Verdict:
 
 
 def _created(work: MailWork, verdict: Verdict, item: WorkItem, old: WorkItem | None) -> Entry:
+    text = "Created by a mail."
     facts: dict[str, object] = {"started_by": "mail", "recipient": verdict.recipient, "because": verdict.because}
+    if work.resolution.classification.spam:
+        facts["spam"] = True
+        text = "Created by a mail that a filter in front marked as spam."
     if old is not None and verdict.link:
         facts[verdict.link] = old.ref
-    return Entry(item.id, work.now, EntryKind.CREATED, text="Created by a mail.", system=True, facts=facts, inbound_id=work.facts.inbound_id)
+    return Entry(item.id, work.now, EntryKind.CREATED, text=text, system=True, facts=facts, inbound_id=work.facts.inbound_id)
 
 
 def _followed(work: MailWork, verdict: Verdict, item: WorkItem, old: WorkItem) -> Entry:

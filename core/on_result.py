@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from core.assignment import place_people
 from core.decision import Decision, Entry, EntryKind, OutboxChange, Suppression
 from core.delivery import Delivery, Stage
-from core.mail import FailedRecipient, Report, address_key
+from core.mail import FailedRecipient, Feedback, Report, address_key
 from core.outbox import OutboxEvent, OutboxMessage, OutboxState, Outcome, Purpose, Recipient
 from core.resolving import resolved_when_sent
 from core.settling import Rules, Settlement, may_repeat, settle, settled_as, still_to_try, with_outcomes
@@ -19,6 +19,9 @@ from core.work_item import WorkItem, move
 
 SUPPRESSED_FOR = timedelta(days=60)
 """How long a dead address gets no automatic mail (decisions.md 3)."""
+
+DEAD = frozenset({"5.1.0", "5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10"})
+"""Enhanced codes of an address that is wrong, gone or takes no mail (RFC 3463, RFC 7505)."""
 
 DIED_MARKED = "The sender stopped just when the mail was being handed over, so it is not known whether it arrived."
 DIED_UNMARKED = "The sender stopped before the mail was handed over."
@@ -73,6 +76,30 @@ def bounce(message: OutboxMessage, report: Report, item: WorkItem | None, now: d
     changed = OutboxChange(message.id, OutboxEvent.BOUNCE, reason=words, recipients={key: (str(outcome), said) for key, (outcome, said) in outcomes.items()})
     decision = Decision(outbox=(changed,), suppressions=tuple(_suppressions(message, failed, now)))
     return decision if item is None else decision + _failed(ended, Rules(people=people), item, now)
+
+
+def returned_to_author(message: OutboxMessage, report: Report) -> str:
+    """What the author of a person's mail is told when it came back; '' for automatic mail, and where an earlier report said it already."""
+    if message.purpose is not Purpose.PERSON:
+        return ""
+    failed = tuple(one for one in report.recipients if one.action.lower() == "failed")
+    news = [(one, words) for one, words in _matched(message, failed) if one.outcome is not Outcome.BOUNCED] if failed else []
+    return "\n".join(f"{one.address.address}: {words}" for one, words in news)
+
+
+def complaint(message: OutboxMessage, feedback: Feedback, item: WorkItem | None, now: datetime) -> Decision:
+    """A recipient told their provider that they do not want our mail (RFC 5965): no automatic mail to them for a while, and a line that says so.
+
+    Only those we wrote to: a complaint that names nobody of them means our only recipient, if there is one.
+    """
+    named = {address_key(address) for address in feedback.about}
+    ours = [one.address for one in message.recipients]
+    meant = [one for one in ours if one.key in named] or (ours if len(ours) == 1 else [])
+    stopped = tuple(Suppression(one.key, now + SUPPRESSED_FOR, f"Complained: {feedback.complaint}") for one in meant)
+    if item is None or not meant:
+        return Decision(suppressions=stopped)
+    words = f"{', '.join(one.address for one in meant)} complained to their provider about this mail ({feedback.complaint}). They get no automatic mail for now."
+    return Decision(suppressions=stopped, entries=(_line(message, now, words),))
 
 
 # ---------------------------------------------------------------- the item
@@ -174,10 +201,16 @@ def _names(recipients: Sequence[Recipient]) -> str:
 def _matched(message: OutboxMessage, failed: Sequence[FailedRecipient]) -> list[tuple[Recipient, str]]:
     """Our recipients that a report speaks of, with its words. One that names nobody of ours (a forward) means our only recipient, if there is one."""
     by_key = {one.address.key: one for one in message.recipients}
+    failed = _as_sent(failed, by_key)
     found = [(by_key[address_key(one.address)], _said(one)) for one in failed if address_key(one.address) in by_key]
     if not found and len(message.recipients) == 1:
         return [(message.recipients[0], _said(failed[0]))]
     return found
+
+
+def _as_sent(failed: Sequence[FailedRecipient], ours: Container[str]) -> list[FailedRecipient]:
+    """Without the addresses that a mail to one of ours was handed on to: those may be recipients of their own, whose copy arrived."""
+    return [one for one in failed if not one.handed_on_from or address_key(one.handed_on_from) not in ours]
 
 
 def _said(one: FailedRecipient) -> str:
@@ -186,10 +219,15 @@ def _said(one: FailedRecipient) -> str:
 
 
 def _suppressions(message: OutboxMessage, failed: Sequence[FailedRecipient], now: datetime) -> list[Suppression]:
-    """Addresses that are gone for good (RFC 3463 class 5), of those we wrote to: a report can be forged, and may not silence anybody else."""
+    """Addresses that are dead, of those we wrote to: a report can be forged, and may not silence anybody else."""
     ours = {one.address.key for one in message.recipients}
-    gone = ((address_key(one.address), one) for one in failed if one.status.startswith("5."))
+    gone = ((address_key(one.address), one) for one in _as_sent(failed, ours) if is_dead(one))
     return [Suppression(key, now + SUPPRESSED_FOR, f"Returned: {_said(one)}") for key, one in gone if key in ours]
+
+
+def is_dead(one: FailedRecipient) -> bool:
+    """Whether the address itself is dead (a hard bounce); where the report could not be judged, whether its code says so (RFC 3463 section 3.2)."""
+    return one.hard if one.hard is not None else one.status in DEAD
 
 
 def _delay_entries(message: OutboxMessage, report: Report, item: WorkItem | None, now: datetime) -> tuple[Entry, ...]:

@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 from core.durations import parse_duration, write_duration
 
 Value = TypeVar("Value")
-APART = frozenset({"id", "active"})
-"""Fields that are columns of their own wherever a table is stored and never written by people."""
+APART = frozenset({"id", "active", "plus_proved"})
+"""Fields that are kept apart from the table wherever it is stored, and never written by people."""
 
 
 class PlainTrouble(ValueError):

@@ -237,7 +237,9 @@ class Connector:
     one_item_per_queue: bool = False
     """One mail to several recipients of ours in one queue opens one item (decisions.md 7)."""
     plus_addressing: bool = False
-    """Reply-To with a signed plus-address; off until proved."""
+    """Reply-To with a signed plus-address; off until `guichet connector test NAME --round-trip` has seen such a mail arrive."""
+    plus_proved: bool = False
+    """The connection test has seen a plus-tagged mail to this address arrive; known from what is proved, not from the desk file."""
     profile: Profile = Profile()
     enabled: bool = True
     """Whether it takes mail in and sends; what waits goes on in order when it is enabled again."""
@@ -255,6 +257,11 @@ class Connector:
     def domain(self) -> str:
         """The domain our Message-IDs for this connector carry."""
         return address_key(self.address).rpartition("@")[2]
+
+    @property
+    def tags_replies(self) -> bool:
+        """Whether Reply-To carries a signed plus-address: only where it is wanted and was shown to work, or answers would be lost."""
+        return self.plus_addressing and self.plus_proved
 
     @property
     def receives(self) -> bool:

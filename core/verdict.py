@@ -109,6 +109,10 @@ class Classification:
     weight: Weight = Weight.COUNTS
     may_answer: bool = True
     reasons: tuple[str, ...] = ()
+    spam: bool = False
+    """A filter that we trust took it for spam: routed and shown as such, never answered by itself, and counts only from a participant."""
+    never: bool = False
+    """The desk file says that mail of this sender never counts (decisions.md 2): no mailbox's setting overrules that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +156,8 @@ class Verdict:
     copies: bool = False
     """The sender took part in the followed item: its contacts and data are copied (decisions.md 4)."""
     send_automated_emails: bool = False
+    test: bool = False
+    """The new item is a test item (B-RT-01, B-RT-18)."""
     reply_from: str = ""
     requester: Address | None = None
     """Who the new item is for (decisions.md 11)."""

@@ -20,6 +20,7 @@ from core.resolving import resolve, snapshot
 from core.scene import Scene, person_moves, placed, placed_quietly, seen
 from core.setup import Connector
 from core.status import Event, ResolutionMethod, Status
+from core.test_mode import why_not_written
 from core.wording import LINE, TEXT, clean_line, clean_text
 from core.work_item import WorkItem, possible
 
@@ -81,7 +82,8 @@ def write_mail(
     and description from it (A-TK-05), and with `resolve` the item is resolved, or will be when a scheduled mail has left (decisions.md 15).
     `unsent` are the mails by people on the item that have not left: those of colleagues are overtaken by this one (decisions.md 16).
 
-    Raises Refused for an empty text, bad or missing recipients, a past time, no connector to send by; IllegalTransition.
+    Raises Refused for an empty text, bad or missing recipients, a past time, no connector to send by, others than test contacts
+    for a test item (E-47); IllegalTransition.
     """
     draft = _draft(item, letter, scene, talk, draft_id, default_undo)
     worked, entries = _begun(_described(item, draft), scene)
@@ -134,6 +136,10 @@ def _draft(item: WorkItem, letter: Letter, scene: Scene, talk: Conversation, dra
         raise Refused("The mail has no text.")
     if letter.cancel_if_answered and letter.send_at is None:
         raise Refused("Only a mail that is scheduled can cancel itself; say when it is to be sent.")
+    recipients = _recipients(letter, scene, talk)
+    refused = why_not_written(item.ref, scene.setup, (one.address for one in recipients)) if item.test else ""
+    if refused:
+        raise Refused(refused)
     last = talk.last_mail
     answers = (last.message_id,) if last is not None and last.message_id else ()
     thread = tuple(dict.fromkeys((*(one for one in talk.references if one not in answers), *answers)))
@@ -143,7 +149,7 @@ def _draft(item: WorkItem, letter: Letter, scene: Scene, talk: Conversation, dra
         purpose=Purpose.PERSON,
         connector=connector.name,
         from_=Address(sender, scene.user.name or scene.setup.name),
-        recipients=_recipients(letter, scene, talk),
+        recipients=recipients,
         due_at=_due(letter, scene, default_undo),
         author=scene.by,
         subject=clean_line(letter.subject, LINE) or _answer_subject(item, talk),

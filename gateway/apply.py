@@ -14,6 +14,7 @@ from core.mail import address_key
 from core.outbox import Draft
 from core.retry import template_for
 from core.setup import Connector, Setup
+from core.test_mode import of_test_item, why_withheld
 from core.transitions import IllegalTransition
 from core.work_item import WorkItem
 from gateway.clock import Clock
@@ -46,17 +47,21 @@ class Apply:
         saved = tuple(replace(item, version=items.save(connection, item)) for item in decision.items)
         self._people(connection, decision, setup, now)
         items.add_links(connection, decision.links, now)
-        refs = {item.id: item.ref for item in saved}
+        theirs = {item.id: item for item in saved}
         known = [*decision.known_ids]
+        queued: list[Draft] = []
         for draft in decision.mails:
-            known += self._queue(connection, draft, refs, setup, now)
+            found = self._queue(connection, draft, theirs, setup, now)
+            if found is not None:
+                queued.append(draft)
+                known += found
         items.add_known_ids(connection, known, now)
         items.add_entries(connection, decision.entries)
         for change in decision.outbox:
             _change(connection, change, now)
         for suppression in decision.suppressions:
             brakes.suppress(connection, suppression)
-        return Applied(saved, tuple(draft.id for draft in decision.mails), min((draft.due_at for draft in decision.mails if not draft.hold_reason), default=None))
+        return Applied(saved, tuple(draft.id for draft in queued), min((draft.due_at for draft in queued if not draft.hold_reason), default=None))
 
     def _people(self, connection: Connection, decision: Decision, setup: Setup, now: datetime) -> None:
         """Contacts, participants, and addresses to remember; whoever is on an item takes part in it, and nobody of ours does (decisions.md)."""
@@ -70,13 +75,20 @@ class Apply:
                 pairs += [(draft.item_id, one.address.key) for one in draft.recipients if one.role != "bcc"]
         items.add_participants(connection, [(item_id, key) for item_id, key in pairs if not setup.is_ours(key)])
 
-    def _queue(self, connection: Connection, draft: Draft, refs: dict[str, str], setup: Setup, now: datetime) -> Sequence[KnownId]:
-        """Seal one draft and put it into the outbox; where its Message-ID points."""
-        if draft.item_id and draft.item_id not in refs:
-            refs |= {found.id: found.ref for found in items.load(connection, (draft.item_id,)).values()}
+    def _queue(self, connection: Connection, draft: Draft, theirs: dict[str, WorkItem], setup: Setup, now: datetime) -> Sequence[KnownId] | None:
+        """Seal one draft and put it into the outbox; where its Message-ID points. None: it was kept back, for a test item mails no strangers (E-47)."""
+        if draft.item_id and draft.item_id not in theirs:
+            theirs |= items.load(connection, (draft.item_id,))
+        item = theirs.get(draft.item_id)
+        if item is not None and item.test:
+            draft = of_test_item(draft)
+            withheld = why_withheld(setup, draft)
+            if withheld:  # whoever made the draft should have asked: nothing of it leaves
+                log.error("withheld", extra={"item": item.ref, "purpose": str(draft.purpose), "reason": withheld})
+                return None
         connector = sending_connector(setup, draft.connector)
         draft = replace(draft, connector=connector.name)
-        ref = refs.get(draft.item_id, "")
+        ref = item.ref if item is not None else ""
         sealed = seal(draft, connector, setup, self._keys, ref=ref)
         if sealed.note:
             log.warning("template_broken", extra={"note": sealed.note})

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.brakes import Brakes
-from core.setup import Setup
+from core.setup import Connector, Provider, Setup
 from gateway.apply import Apply
 from gateway.clock import Clock, SystemClock
 from gateway.desk import Desk
 from gateway.holders import new_holder
+from gateway.inbound.inspecting import Inspecting
 from gateway.inbound.intake import Intake
 from gateway.inbound.isolate import read_mail
 from gateway.inbound.process import Processor
@@ -29,7 +32,17 @@ from gateway.store.setups import Setups
 from gateway.worker import Wakes
 
 if TYPE_CHECKING:
-    from gateway.inbound.smtp import SmtpDoor
+    from core.mail import Envelope, Mail
+    from gateway.inbound.fetching import Means
+    from gateway.inbound.lmtp import LmtpDoor
+    from gateway.inbound.mailauth.authenticate import Authenticator
+    from gateway.inbound.poller import Poller
+    from gateway.inbound.scanner import Scanned
+    from gateway.inbound.smtp import SmtpDoor, SmtpOptions
+    from gateway.oauth.tokens import Tokens
+    from gateway.outbound.session import Bearer
+    from gateway.routing.authentication import Authentication
+
 
 SETUP_FRESH_SECONDS = 1.0
 
@@ -79,6 +92,12 @@ class House:
         return Intake(self.database, self.clock, self.setup, max_size=self.settings.smtp.max_size, on_stored=self.wakes.inbound)
 
     @cached_property
+    def tokens(self) -> Tokens:
+        from gateway.oauth.tokens import Tokens  # needed by mailboxes with OAuth2 only
+
+        return Tokens(self.database, self.keys, self.clock, os.environ, self.holder)
+
+    @cached_property
     def processor(self) -> Processor:
         return Processor(
             self.database,
@@ -91,7 +110,33 @@ class House:
             limits=_brakes(self.settings),
             on_mail_queued=self.wakes.outbox,
             ring=lambda connection, item, now: self.scheduler.ring(connection, item, now),
+            inspect=self.inspect,
         )
+
+    @cached_property
+    def inspect(self) -> Inspecting:
+        """What is found out about each mail; the scanner and the checks of senders are imported where they are used only."""
+        return Inspecting(self.setup, scan=self._scan(), authenticate=self._authenticate)
+
+    def _scan(self) -> Callable[[bytes], Scanned] | None:
+        scanner = self.settings.scanner
+        if not scanner.address:
+            return None
+        from gateway.inbound.scanner import Scanner
+        from gateway.inbound.scanner_watch import WatchedScanner
+
+        return WatchedScanner(Scanner(scanner.address, scanner.timeout.total_seconds()), self.database, self.clock)
+
+    def _authenticate(self, raw: bytes, mail: Mail, envelope: Envelope) -> Authentication | None:
+        if not any(connector.profile.provider is Provider.OWN_MX for connector in self.setup().connectors):
+            return None
+        return self._authenticator(raw, mail, envelope)
+
+    @cached_property
+    def _authenticator(self) -> Authenticator:
+        from gateway.inbound.mailauth.authenticate import Authenticator
+
+        return Authenticator(self.settings.mailauth, self.setup)
 
     @cached_property
     def dispatcher(self) -> Dispatcher:
@@ -106,6 +151,7 @@ class House:
             hostname=outbound.hostname or socket.gethostname(),
             timeout=outbound.timeout.total_seconds(),
             folder=self.settings.data,
+            bearer=self._bearer,
         )
 
     @cached_property
@@ -126,12 +172,55 @@ class House:
             recover=self.dispatcher.recover_expired,
         )
 
+    def _bearer(self, connector: Connector) -> Bearer:
+        """Access tokens for a connector's way out."""
+        from gateway.outbound.session import Bearer
+
+        return Bearer(lambda: self.tokens.token(connector, "outgoing"), lambda token: self.tokens.rejected(connector, token, "outgoing"))
+
     def smtp_door(self) -> SmtpDoor:
         """A new SMTP door by the settings; not started."""
-        from gateway.inbound.smtp import SmtpDoor, SmtpOptions  # asyncio and aiosmtpd are needed by this role only
+        from gateway.inbound.smtp import SmtpDoor  # asyncio and aiosmtpd are needed by the doors only
+
+        return SmtpDoor(self.intake, self._door_options())
+
+    def lmtp_door(self) -> LmtpDoor:
+        """A new LMTP door: the limits and the certificate are those of the SMTP door; not started."""
+        from gateway.inbound.lmtp import EVERYBODY, LmtpDoor
+
+        lmtp = self.settings.lmtp
+        options = replace(self._door_options(), host=lmtp.host, port=lmtp.port, socket=_place(self.settings, lmtp.socket), unlimited_peers=EVERYBODY)
+        return LmtpDoor(self.intake, options)
+
+    def poller(self) -> Poller:
+        """What fetches from the mailboxes of the setup; not started."""
+        from gateway.inbound.poller import Poller
+
+        return Poller(self.fetch_means(), self.setup, holder=self.holder, every=self.settings.poll.every.total_seconds())
+
+    def fetch_means(self) -> Means:
+        """What every fetcher is given besides its connector."""
+        from gateway.inbound.fetch_token import FetchToken
+        from gateway.inbound.fetching import Means
+
+        poll = self.settings.poll
+        return Means(
+            self.database,
+            self.intake,
+            self.clock,
+            folder=self.settings.data,
+            environ=os.environ,
+            token=FetchToken(self.tokens),
+            timeout=poll.timeout.total_seconds(),
+            idle=min(poll.idle.total_seconds(), 540.0),
+            max_size=self.settings.smtp.max_size,
+        )
+
+    def _door_options(self) -> SmtpOptions:
+        from gateway.inbound.smtp import SmtpOptions
 
         smtp = self.settings.smtp
-        options = SmtpOptions(
+        return SmtpOptions(
             host=smtp.host,
             port=smtp.port,
             hostname=smtp.hostname,
@@ -148,7 +237,6 @@ class House:
             command_timeout=smtp.command_timeout.total_seconds(),
             data_timeout=smtp.data_timeout.total_seconds(),
         )
-        return SmtpDoor(self.intake, options)
 
     def close(self) -> None:
         """Give back what is held: leases, connections."""
@@ -182,4 +270,10 @@ def _place(settings: Settings, path: Path | None) -> Path | None:
 
 def _brakes(settings: Settings) -> Brakes:
     limits = settings.limits
-    return Brakes(per_item=limits.automatic_per_item, per_sender_day=limits.automatic_per_sender_day, per_hour=limits.automatic_per_hour)
+    return Brakes(
+        per_item=limits.automatic_per_item,
+        per_sender_day=limits.automatic_per_sender_day,
+        per_hour=limits.automatic_per_hour,
+        items_per_sender_hour=limits.items_per_sender_hour,
+        signed_for=timedelta(days=limits.signed_days),
+    )

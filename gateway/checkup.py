@@ -6,51 +6,26 @@ import os
 import shutil
 import socket
 from collections.abc import Callable, Generator, Iterator, Mapping
-from dataclasses import dataclass
-from enum import StrEnum
 from http.client import HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.request import urlopen
 
-from core.setup import Connector, Setup
+from core.setup import Provider, Setup
+from gateway.checkup_connectors import connectors
+from gateway.finding import Finding, Level, error, fine, warning
 from gateway.settings import Settings
 
 if TYPE_CHECKING:
+    import smtplib
+
     from gateway.store.engine import Database
+
+__all__ = ["Finding", "Level", "error", "examine", "fine", "warning"]
 
 PATIENCE = 10.0
 """Seconds for each answer from outside."""
 LITTLE_ROOM = 500 * 2**20
-
-
-class Level(StrEnum):
-    """How bad a finding is."""
-
-    FINE = "fine"
-    WARNING = "warning"
-    ERROR = "error"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One line of the report: what was looked at, and a sentence about it."""
-
-    level: Level
-    check: str
-    sentence: str
-
-
-def fine(check: str, sentence: str) -> Finding:
-    return Finding(Level.FINE, check, sentence)
-
-
-def warning(check: str, sentence: str) -> Finding:
-    return Finding(Level.WARNING, check, sentence)
-
-
-def error(check: str, sentence: str) -> Finding:
-    return Finding(Level.ERROR, check, sentence)
 
 
 def examine(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding]:
@@ -70,9 +45,22 @@ def examine(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding]
     yield from ports(settings)
     yield from certificate(settings)
     if setup is not None:
+        yield from senders(setup)
+    if setup is not None:
         yield from desk(setup)
-        for connector in setup.connectors:
-            yield from outgoing(connector, settings, environ)
+        yield from connectors(setup, settings, environ)
+
+
+def senders(setup: Setup) -> Iterator[Finding]:
+    """Where we check senders ourselves, what that needs is installed."""
+    named = [connector.name for connector in setup.connectors if connector.profile.provider is Provider.OWN_MX]
+    if not named:
+        return
+    from gateway.inbound.mailauth.authenticate import missing
+
+    absent = missing()
+    what = f"SPF, DKIM and DMARC are checked by ourselves for {', '.join(named)}"
+    yield fine("senders", what) if not absent else warning("senders", f"{absent}: the senders of mail to {', '.join(named)} are not checked")
 
 
 def folder(settings: Settings) -> Iterator[Finding]:
@@ -125,7 +113,8 @@ def variables(environ: Mapping[str, str], setup: Setup | None) -> Iterator[Findi
     """Names in the environment that look like settings and are none."""
     from gateway.settings_source import unknown_variables
 
-    named = frozenset(str(connector.outgoing.get("password_env", "")) for connector in (setup.connectors if setup else ()))
+    ways = [way for connector in (setup.connectors if setup else ()) for way in (connector.incoming, connector.outgoing)]
+    named = frozenset(str(way.get(key, "")) for way in ways for key in ("password_env", "client_secret_env"))
     for sentence in unknown_variables(environ, named):
         yield warning("environment", sentence)
 
@@ -160,7 +149,16 @@ def _ping(url: str) -> None:
 
 def ports(settings: Settings) -> Iterator[Finding]:
     """The ports are free, or it is us who listen."""
-    for role, host, port, ours in (("smtp", settings.smtp.host, settings.smtp.port, _is_our_smtp), ("web", settings.web.host, settings.web.port, _is_our_web)):
+    lmtp = settings.lmtp
+    if lmtp.socket is not None:
+        yield _place_of_socket(settings.path(lmtp.socket))
+    for role, host, port, ours in (
+        ("smtp", settings.smtp.host, settings.smtp.port, _is_our_smtp),
+        ("lmtp", lmtp.host, lmtp.port, _is_our_lmtp),
+        ("web", settings.web.host, settings.web.port, _is_our_web),
+    ):
+        if role == "lmtp" and lmtp.socket is not None:
+            continue
         if port == 0:
             yield fine(f"port {role}", "a free one is taken at start")
             continue
@@ -199,12 +197,30 @@ def certificate(settings: Settings) -> Iterator[Finding]:
         yield error("certificate", f"{fault.filename or settings.path(chain)} cannot be read: {fault.strerror}")
 
 
+def _place_of_socket(place: Path) -> Finding:
+    if os.access(place.parent, os.W_OK | os.X_OK):
+        return fine("socket lmtp", f"{place}")
+    return error("socket lmtp", f"{place.parent} is not a folder that can be written; the LMTP door makes its socket there")
+
+
 def _is_our_smtp(host: str, port: int) -> bool:
     """Whether the extensions listed are the ones our door has: AUTH is not offered, ENHANCEDSTATUSCODES and SMTPUTF8 are."""
     import smtplib
 
+    return _has_our_extensions(smtplib.SMTP, host, port)
+
+
+def _is_our_lmtp(host: str, port: int) -> bool:
+    import smtplib
+
+    return _has_our_extensions(smtplib.LMTP, host, port)
+
+
+def _has_our_extensions(protocol: type[smtplib.SMTP], host: str, port: int) -> bool:
+    import smtplib
+
     try:
-        with smtplib.SMTP(host, port, local_hostname="check.invalid", timeout=PATIENCE) as client:
+        with protocol(host, port, local_hostname="check.invalid", timeout=PATIENCE) as client:
             client.ehlo()
             return all(client.has_extn(name) for name in ("smtputf8", "enhancedstatuscodes", "size")) and not client.has_extn("auth")
     except (OSError, smtplib.SMTPException):
@@ -237,34 +253,3 @@ def _exported(setup: Setup) -> Setup:
     from dataclasses import replace
 
     return replace(setup, users=tuple(user for user in setup.users if user.active))
-
-
-def outgoing(connector: Connector, settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding]:
-    """A connector's way out works: a log-in, or a folder that can be written."""
-    check = f"connector {connector.name}"
-    if not connector.enabled:
-        yield fine(check, "disabled")
-    elif not connector.sends:
-        yield fine(check, "only receives")
-    elif connector.outgoing.get("kind") == "maildir":
-        yield _maildir(check, settings.path(str(connector.outgoing.get("path", ""))))
-    else:
-        yield _smtp(check, connector, environ, settings)
-
-
-def _maildir(check: str, path: Path) -> Finding:
-    existing = next(folder for folder in (path, *path.parents) if folder.exists())
-    if existing.is_dir() and os.access(existing, os.W_OK | os.X_OK):
-        return fine(check, f"sends into {path}")
-    return error(check, f"{path} cannot be written")
-
-
-def _smtp(check: str, connector: Connector, environ: Mapping[str, str], settings: Settings) -> Finding:
-    from gateway.outbound import smtp
-
-    try:
-        server = smtp.server_of(connector, environ, settings.outbound.hostname or socket.gethostname(), PATIENCE)
-    except smtp.SettingsTrouble as trouble:
-        return error(check, str(trouble))
-    words = smtp.check(server)
-    return error(check, f"{server.host}:{server.port}: {words}") if words else fine(check, f"{server.host}:{server.port} takes our mail")

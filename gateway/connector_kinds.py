@@ -46,6 +46,8 @@ OAUTH = {
     "client_id": Key(str, "OAuth2: id of the application"),
     "client_secret_env": Key(str, "OAuth2: name of the environment variable that holds the secret of the application"),
     "token_url": Key(str, "OAuth2: where tokens are had, for provider `other`"),
+    "authorize_url": Key(str, "OAuth2: the page where a person logs in (`guichet connector consent`), for provider `other`"),
+    "device_url": Key(str, "OAuth2: where a log-in on another device begins (`guichet connector consent --device`), for provider `other`"),
     "scope": Key(str, "OAuth2: what is asked for, where it is not that of the provider"),
 }
 """How to log in where a password is not enough; the same for fetching and sending."""
@@ -76,7 +78,13 @@ INCOMING: Mapping[str, Mapping[str, Key]] = {
         "move_to": Key(str, "with `after = \"move\"`: the folder"),
         "idle": Key(bool, "wait with IDLE where the server offers it (default true)"),
     },
-    "pop3": {**_SERVER, **OAUTH, **_POLLED, "port": Key(int, "port; by default 995, without `tls` 110")},
+    "pop3": {
+        **_SERVER,
+        **OAUTH,
+        **_POLLED,
+        "after": Key(str, "what is done with a mail there once it is ours: `leave` (default) or `delete`", choices=("leave", "delete")),
+        "port": Key(int, "port; by default 995, without `tls` 110"),
+    },
     "maildir": {
         "path": Key(str, "folder, relative to the data folder", required=True),
         "after": Key(str, "`seen` (default: moved from new to cur) or `delete`", choices=("seen", "delete")),

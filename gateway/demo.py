@@ -36,6 +36,10 @@ url = "sqlite:///guichet.db"
 host = "127.0.0.1"
 port = {smtp_port}
 
+[lmtp]
+host = "127.0.0.1"
+port = {lmtp_port}
+
 [web]
 host = "127.0.0.1"
 port = {web_port}
@@ -47,6 +51,7 @@ class Ports:
     """Where the demo listens, on loopback."""
 
     smtp: int = 2525
+    lmtp: int = 2424
     web: int = 8080
 
 
@@ -56,7 +61,7 @@ def write_settings(folder: Path, ports: Ports) -> Path:
     file = folder / "guichet.toml"
     if not file.exists():
         part = folder / "guichet.toml.part"
-        part.write_text(SETTINGS_FILE.format(smtp_port=ports.smtp, web_port=ports.web), "utf-8")
+        part.write_text(SETTINGS_FILE.format(smtp_port=ports.smtp, lmtp_port=ports.lmtp, web_port=ports.web), "utf-8")
         part.rename(file)
     return file
 

@@ -17,13 +17,15 @@ from core.new_item import NewItem, make_item, process_for
 from core.on_person import act
 from core.wording import clean_line
 from gateway.desk_base import Json
+from gateway.desk_files import FileDesk
 from gateway.desk_inbound import InboundDesk
 from gateway.desk_mail import MailDesk
+from gateway.desk_suppressed import SuppressedDesk
 from gateway.store import conversations, items, views
 
 
-class Desk(MailDesk, InboundDesk):
-    """Everything the people of one installation can do: items here, mails in `desk_mail.py`, what came in in `desk_inbound.py`."""
+class Desk(MailDesk, InboundDesk, FileDesk, SuppressedDesk):
+    """Everything the people of one installation can do: items here, mails in `desk_mail.py`, what came in in `desk_inbound.py` and `desk_files.py`."""
 
     def new_item(
         self, by: str, *, process: str, title: str = "", description: str = "", category: str = "", contacts: Sequence[str] = (), submit: bool = False

@@ -13,11 +13,12 @@ DRAWN: dict[str, str] = {
     "evidence.md": "core.evidence",
     "outcomes.md": "core.outcome_drawing",
     "signs.md": "gateway.routing.signs",
+    "bounces.md": "gateway.inbound.bounce_reason",
 }
 """File in docs/ → the module whose function `draw` returns it as Markdown."""
 
 NOTE = "Drawn from the code by `guichet docs`; do not edit by hand."
-TITLES = {"signs.md": "Signs of automatic mail", "evidence.md": "Evidence"}
+TITLES = {"signs.md": "Signs of automatic mail", "bounces.md": "Why mail comes back", "evidence.md": "Evidence"}
 """Titles of those that may be drawn as bare tables."""
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs"

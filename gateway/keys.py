@@ -33,24 +33,35 @@ def _derive(secret: bytes, purpose: str) -> bytes:
 
 
 class Keys:
-    """The newest secret signs and encrypts; older ones still verify and decrypt."""
+    """The newest secret signs and encrypts; older ones still verify and decrypt.
 
-    def __init__(self, secrets: tuple[bytes, ...]) -> None:
+    Keys from a file look into it again where something was made with a key they do not know: a running process learns of a rotation.
+    """
+
+    def __init__(self, secrets: tuple[bytes, ...], path: Path | None = None, stamp: tuple[int, ...] = ()) -> None:
         if not secrets:
             raise KeyTrouble("There is no secret key.")
-        self._derived = {purpose: tuple(_derive(secret, purpose) for secret in secrets) for purpose in PURPOSES}
+        self._path = path
+        self._stamp = stamp
+        self._derived = _derived(secrets)
 
     @classmethod
     def load(cls, path: Path) -> Keys:
         """Read the key file: one base64 secret a line, newest first. Raises KeyTrouble with a sentence."""
+        secrets, stamp = cls._read(path)
+        return cls(secrets, path, stamp)
+
+    @staticmethod
+    def _read(path: Path) -> tuple[tuple[bytes, ...], tuple[int, ...]]:
+        """The secrets, and what tells whether the file is still the same."""
         try:
-            mode = path.stat().st_mode
+            found = path.stat()
             lines = path.read_text("ascii").split()
         except FileNotFoundError:
             raise KeyTrouble(f"The key file {path} does not exist. `guichet init` makes one; if there was one, bring it back from your backup.") from None
         except (OSError, UnicodeDecodeError) as fault:
             raise KeyTrouble(f"The key file {path} cannot be read: {fault}.") from None
-        if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        if found.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
             raise KeyTrouble(f"The key file {path} can be read by others. Allow only its owner: chmod 600 {path}")
         try:
             secrets = tuple(base64.b64decode(line, validate=True) for line in lines)
@@ -58,7 +69,7 @@ class Keys:
             raise KeyTrouble(f"The key file {path} holds a line that is not base64; one secret of 32 bytes a line is expected.") from None
         if not secrets or any(len(secret) < 32 for secret in secrets):
             raise KeyTrouble(f"The key file {path} must hold one secret of at least 32 bytes a line, in base64.")
-        return cls(secrets)
+        return secrets, _stamp(found)
 
     @classmethod
     def create(cls, path: Path) -> Keys:
@@ -73,12 +84,46 @@ class Keys:
             os.fsync(file.fileno())
         return cls.load(path)
 
+    @classmethod
+    def rotate(cls, path: Path) -> Keys:
+        """Put a new secret before the others, which go on verifying and decrypting; the file is replaced as a whole (mode and owner as before).
+
+        Raises KeyTrouble: the file is not fit to be read, or cannot be replaced; it is then as it was.
+        """
+        path = path.resolve()
+        cls._read(path)
+        fresh = path.with_name(f"{path.name}.new")
+        try:
+            _write_before(path, fresh, base64.b64encode(new_secret()))
+        except FileExistsError:
+            raise KeyTrouble(f"{fresh} is there: another rotation is under way, or was broken off. If none is running, delete it and try again.") from None
+        except OSError as fault:
+            fresh.unlink(missing_ok=True)
+            raise KeyTrouble(f"The key file {path} was not replaced and is as it was: {fault}.") from None
+        return cls.load(path)
+
+    def _learned(self) -> bool:
+        """Whether the key file has become another since it was read; its secrets are then the ones in use."""
+        if self._path is None:
+            return False
+        try:
+            if _stamp(self._path.stat()) == self._stamp:
+                return False
+            secrets, stamp = self._read(self._path)
+        except (OSError, KeyTrouble):
+            return False  # what is in use goes on working
+        self._derived, self._stamp = _derived(secrets), stamp
+        return True
+
     def sign(self, purpose: str, text: str) -> str:
         """The 128-bit MAC of `text` for one purpose: 26 characters, lower case."""
         return _mac(self._derived[purpose][0], text)
 
     def verify(self, purpose: str, text: str, mac: str) -> bool:
         """Whether one of our keys made this MAC; compared in constant time."""
+        return self._made(purpose, text, mac) or (self._learned() and self._made(purpose, text, mac))
+
+    def _made(self, purpose: str, text: str, mac: str) -> bool:
         return any(hmac.compare_digest(_mac(key, text).encode(), mac.encode("utf-8", "replace")) for key in self._derived[purpose])
 
     def message_id(self, outbox_id: str, domain: str) -> str:
@@ -113,13 +158,45 @@ class Keys:
         try:
             return self._fernet().decrypt(token.encode()).decode()
         except InvalidToken:
+            if self._learned():
+                return self.decrypt(token)
             raise KeyTrouble("A stored secret was encrypted with a key that is not in the key file; add that key or enter the secret again.") from None
+
+    def renewed(self, token: str) -> str:
+        """The same secret, encrypted with the newest key. Raises KeyTrouble if none of our keys made it."""
+        return self.encrypt(self.decrypt(token))
 
     def _fernet(self) -> MultiFernet:
         # cryptography is imported only when a secret is stored
         from cryptography.fernet import Fernet, MultiFernet
 
         return MultiFernet([Fernet(base64.urlsafe_b64encode(key)) for key in self._derived["at-rest"]])
+
+
+def _derived(secrets: tuple[bytes, ...]) -> dict[str, tuple[bytes, ...]]:
+    return {purpose: tuple(_derive(secret, purpose) for secret in secrets) for purpose in PURPOSES}
+
+
+def _stamp(found: os.stat_result) -> tuple[int, ...]:
+    return (found.st_ino, found.st_mtime_ns, found.st_size)
+
+
+def _write_before(path: Path, fresh: Path, line: bytes) -> None:
+    """A new line before those of a file, durable before it takes the file's place. Raises FileExistsError and OSError."""
+    was = path.stat()
+    handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        if (was.st_uid, was.st_gid) != (os.geteuid(), os.getegid()):
+            os.fchown(file.fileno(), was.st_uid, was.st_gid)
+        file.write(line + b"\n" + path.read_bytes())
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(fresh, path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def _mac(key: bytes, text: str) -> str:

@@ -23,6 +23,12 @@ def parse_moment(text: str, zone: str, now: datetime) -> datetime:
     return moment
 
 
+def parse_past(text: str, zone: str, now: datetime) -> datetime:
+    """The aware UTC moment a person means who looks back; without a zone theirs is meant, and a duration counts back from now. Raises Refused."""
+    text = text.strip()
+    return now - _duration(text) if text.startswith("P") else _local(text, zone)
+
+
 def shown_moment(moment: datetime, zone: str) -> str:
     """An aware moment as a person in `zone` reads it, to the second: `2026-03-29 09:30:00 CEST`."""
     return moment.astimezone(ZoneInfo(zone or "UTC")).strftime("%Y-%m-%d %H:%M:%S %Z")

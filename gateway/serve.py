@@ -7,11 +7,15 @@ import signal
 import threading
 from collections.abc import Callable, Sequence
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from gateway.bootstrap import House
 from gateway.worker import INBOUND_QUEUE, OUTBOX_QUEUE
 
-ROLES = ("smtp", "worker", "dispatch", "scheduler", "web")
+if TYPE_CHECKING:
+    from gateway.inbound.smtp import SmtpDoor
+
+ROLES = ("smtp", "lmtp", "poll", "worker", "dispatch", "scheduler", "web")
 """Roles that can be served; one process may have all or one (contract section 3)."""
 
 TICK_SECONDS = 0.5
@@ -57,12 +61,20 @@ class Service:
 
     def start(self) -> None:
         """Start every role; doors last, so that what comes in finds someone to read it."""
-        starters = {"dispatch": self._dispatch, "worker": self._worker, "scheduler": self._scheduler, "web": self._web, "smtp": self._smtp}
+        starters: dict[str, Callable[[], None]] = {
+            "dispatch": self._dispatch,
+            "worker": self._worker,
+            "scheduler": self._scheduler,
+            "web": self._web,
+            "smtp": self._smtp,
+            "lmtp": self._lmtp,
+            "poll": self._poll,
+        }
         if self.house.database.is_sqlite:
             self._periodic("checkpoint", CHECKPOINT_SECONDS, self.house.database.checkpoint)
-        for role in ("dispatch", "worker", "scheduler", "web", "smtp"):
+        for role, starter in starters.items():
             if role in self.roles:
-                starters[role]()
+                starter()
         log.info("serving", extra={"roles": ",".join(self.roles)})
 
     def stop(self) -> None:
@@ -104,10 +116,26 @@ class Service:
         self._stops.append(start_web(self.house))
 
     def _smtp(self) -> None:
-        door = self.house.smtp_door()
+        self._open(self.house.smtp_door())
+
+    def _lmtp(self) -> None:
+        self._open(self.house.lmtp_door())
+
+    def _open(self, door: SmtpDoor) -> None:
+        """The intake is closed once, after the last door: what is on its way in another one is still to be stored."""
         door.start()
-        self._stops.append(self.house.intake.close)
+        self._close_intake_later()
         self._stops.append(lambda: door.stop(DRAIN_SECONDS))
+
+    def _poll(self) -> None:
+        poller = self.house.poller()
+        poller.start()
+        self._close_intake_later()
+        self._stops.append(lambda: poller.stop(DRAIN_SECONDS))
+
+    def _close_intake_later(self) -> None:
+        if self.house.intake.close not in self._stops:
+            self._stops.append(self.house.intake.close)
 
 
 def serve(house: House, roles: Sequence[str] = ROLES, *, ready: Callable[[], None] = lambda: None) -> None:

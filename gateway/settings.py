@@ -98,6 +98,9 @@ class SmtpSettings(Section):
 class LmtpSettings(Section):
     host: str = Field("127.0.0.1", description="Address the LMTP door listens on; it has no limits by client, for only our own MTA may reach it.")
     port: int = Field(2424, ge=0, le=65535, description="Port of the LMTP door; 0 takes a free one.")
+    socket: Path | None = Field(
+        None, description="A socket in the file system instead of host and port, relative to `data`; open to our user and group (mode 0660)."
+    )
 
 
 class PollSettings(Section):
@@ -137,7 +140,10 @@ class LimitSettings(Section):
     automatic_per_item: int = Field(1, ge=0, description="Automatic mails per item within five minutes.")
     automatic_per_sender_day: int = Field(20, ge=0, description="Automatic mails per address within 24 hours.")
     automatic_per_hour: int = Field(600, ge=0, description="Automatic mails in all within an hour; above it they are held.")
-    items_per_sender_hour: int = Field(60, ge=0, description="Items opened by one sender within an hour; above it their mails wait among the unhandled; 0 is no limit.")
+    items_per_sender_hour: int = Field(300, ge=0, description="Items opened by one sender within an hour; above it their mails wait among the unhandled; 0 is no limit.")
+    signed_days: int = Field(
+        400, ge=0, description="Days for which our signed Message-IDs and the reply addresses of closed items prove anything; then they are ids like others; 0: for ever."
+    )
 
 
 class WorkerSettings(Section):

@@ -51,8 +51,9 @@ def settings_for(folder: Path, database_url: str, **more: dict[str, Any]) -> Set
         "data": str(folder),
         "database": {"url": database_url},
         "smtp": {"host": "127.0.0.1", "port": 0, "hostname": "mx.demo.example"},
+        "lmtp": {"port": 0},
         "web": {"port": 0},
-        "limits": {"automatic_per_item": 1000, "automatic_per_sender_day": 1000, "automatic_per_hour": 100_000},
+        "limits": {"automatic_per_item": 1000, "automatic_per_sender_day": 1000, "automatic_per_hour": 100_000, "items_per_sender_hour": 0},
         "outbound": {"hostname": "out.demo.example"},
     }
     return Settings.model_validate(sections | more)

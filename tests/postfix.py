@@ -81,15 +81,15 @@ def wait_for(condition: Callable[[], Any], seconds: float = 30.0, what: str = ""
 class Postfix:
     """An instance with its own folders on a free loopback port; use it as a context manager.
 
-    `relay`: domain → port on loopback where its mail is sent to (us). `mailboxes`: domains whose mail it keeps, every address in
-    one Maildir (the bounces it writes land there too, if the sender is in one of them). `refuse`: recipient → reply at RCPT, such
-    as `450 4.2.1 later` or `550 5.1.1 nobody`. `settings`: more of main.cf.
+    `relay`: domain → port on loopback where its mail is sent to (us) by SMTP, or a transport such as `lmtp:unix:/run/door`.
+    `mailboxes`: domains whose mail it keeps, every address in one Maildir (the bounces it writes land there too, if the sender is
+    in one of them). `refuse`: recipient → reply at RCPT, such as `450 4.2.1 later` or `550 5.1.1 nobody`. `settings`: more of main.cf.
     """
 
     def __init__(
         self,
         *,
-        relay: Mapping[str, int] | None = None,
+        relay: Mapping[str, int | str] | None = None,
         mailboxes: Iterable[str] = ("mailbox.example",),
         refuse: Mapping[str, str] | None = None,
         settings: Mapping[str, str] | None = None,
@@ -204,7 +204,7 @@ class Postfix:
         etc = self.folder / "etc"
         (etc / "main.cf").write_text("".join(f"{name} = {value}\n" for name, value in settings.items()))
         (etc / "master.cf").write_text(MASTER.format(port=self.port))
-        (etc / "transport").write_text("".join(f"{domain} smtp:[127.0.0.1]:{port}\n" for domain, port in self._relay.items()))
+        (etc / "transport").write_text("".join(f"{domain} {to if isinstance(to, str) else f'smtp:[127.0.0.1]:{to}'}\n" for domain, to in self._relay.items()))
         self._write_refusals()
 
     def _write_refusals(self) -> None:

@@ -24,6 +24,8 @@ PURE_MODULES = frozenset(
     html.parser itertools json math operator re string textwrap types typing typing_extensions unicodedata urllib.parse zoneinfo""".split()
 )
 """The standard library as far as it has no clock, no dice, no files and no network."""
+PURE_LIBRARIES = {"gateway.routing": frozenset({"re2"})}
+"""Libraries that only calculate: expressions of administrators in linear time."""
 
 DICE = frozenset({"random", "secrets", "uuid"})
 CLOCK_FUNCTIONS = frozenset({"time", "time_ns", "localtime", "gmtime", "ctime"})
@@ -68,7 +70,7 @@ def test_the_pure_part_uses_nothing_impure() -> None:
     for path in PURE:
         ours = ("core", "gateway.routing") if _name(path).startswith("gateway") else ("core",)
         for line, name in _imported(_tree(path)):
-            if name not in PURE_MODULES and not any(name == own or name.startswith(f"{own}.") for own in ours):
+            if name not in PURE_MODULES | PURE_LIBRARIES.get(ours[-1], frozenset()) and not any(name == own or name.startswith(f"{own}.") for own in ours):
                 strange.append(f"{_name(path)}:{line} imports {name}")
     assert strange == []
 

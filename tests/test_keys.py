@@ -88,3 +88,55 @@ def test_a_stored_secret_comes_back_and_a_foreign_one_is_refused(keys: Keys) -> 
     assert "pass" not in token and keys.decrypt(token) == "pass word"
     with pytest.raises(KeyTrouble, match="enter the secret again"):
         Keys((NEW,)).decrypt(token)
+
+
+# ---------------------------------------------------------------- rotation
+
+
+def test_rotation_adds_a_key_before_the_others(tmp_path: Path) -> None:
+    """The new key signs, the old ones still verify; mode 0600, one line more, no file left beside it."""
+    path = tmp_path / "secret.key"
+    before = Keys.create(path)
+    signed, sealed, old_line = before.message_id("id1", "x.org"), before.encrypt("pass"), path.read_text()
+    after = Keys.rotate(path)
+    assert after.verified_message_id(signed) == "id1"
+    assert after.message_id("id1", "x.org") != signed
+    assert after.decrypt(sealed) == "pass"
+    assert Keys((OLD,)).verified_message_id(after.message_id("id1", "x.org")) == ""
+    assert path.read_text().endswith(old_line)
+    assert len(path.read_text().split()) == 2
+    assert (stat.S_IMODE(path.stat().st_mode), list(tmp_path.iterdir())) == (0o600, [path])
+
+
+def test_a_running_process_learns_of_a_rotation(tmp_path: Path) -> None:
+    """Keys that were read before a rotation know what is signed and encrypted with the new key, and forget nothing where the file is gone."""
+    path = tmp_path / "secret.key"
+    running = Keys.create(path)
+    signed = running.message_id("old", "x.org")
+    after = Keys.rotate(path)
+    assert running.decrypt(after.encrypt("pass")) == "pass"
+    again = Keys.rotate(path)
+    assert running.verified_message_id(again.message_id("new", "x.org")) == "new"
+    path.unlink()
+    assert running.verified_message_id(signed) == "old"
+    with pytest.raises(KeyTrouble, match="enter the secret again"):
+        running.decrypt(Keys((NEW,)).encrypt("pass"))
+
+
+def test_a_rotation_that_cannot_be_done_changes_nothing(tmp_path: Path) -> None:
+    """A second rotation at the same time, an unfit file, and a linked file: refused with a sentence, or done where the file really is."""
+    path, link = tmp_path / "secret.key", tmp_path / "elsewhere.key"
+    Keys.create(path)
+    before = path.read_bytes()
+    (tmp_path / "secret.key.new").write_text("")
+    with pytest.raises(KeyTrouble, match="another rotation is under way"):
+        Keys.rotate(path)
+    assert path.read_bytes() == before
+    (tmp_path / "secret.key.new").unlink()
+    link.symlink_to(path)
+    Keys.rotate(link)
+    assert link.is_symlink()
+    assert len(path.read_text().split()) == 2
+    path.chmod(0o644)
+    with pytest.raises(KeyTrouble, match="chmod 600"):
+        Keys.rotate(path)

@@ -55,7 +55,7 @@ def apply(ctx: click.Context, file: Path, dry_run: bool, by: str | None, as_json
     if not changes:
         say("Nothing to change: the desk is already as the file says.")
     elif dry_run:
-        say(f"{len(changes)} changes would be made; nothing was written.")
+        say(f"{len(changes)} changes would be made; nothing was written. What they would do to the last mails: guichet route rehearse {file}")
 
 
 def _author(house: House, by: str | None) -> str:

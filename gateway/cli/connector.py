@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
-from gateway.cli.house import json_option, opened
-from gateway.cli.shown import say_table
-
-COLUMNS = ("name", "address", "direction", "incoming", "outgoing", "enabled")
+from gateway.cli.connector_shown import begin, list_, show
+from gateway.cli.connector_test import test
+from gateway.cli.consent import consent
 
 
 @click.group()
@@ -18,24 +15,12 @@ def command() -> None:
 
     \b
     guichet connector list
+    guichet connector show support
+    guichet connector test support --round-trip
     """
 
 
-@command.command("list")
-@json_option
-@click.pass_context
-def list_(ctx: click.Context, as_json: bool) -> None:
-    """Every connector and how it takes mail in and sends it."""
-    with opened(ctx) as house:
-        found: list[dict[str, Any]] = [
-            {
-                "name": one.name,
-                "address": one.address,
-                "direction": one.direction,
-                "incoming": one.incoming.get("kind", ""),
-                "outgoing": one.outgoing.get("kind", ""),
-                "enabled": one.enabled,
-            }
-            for one in house.setup().connectors
-        ]
-    say_table(found, COLUMNS, as_json=as_json)
+for part in (list_, show, begin):
+    command.add_command(part)
+command.add_command(consent)
+command.add_command(test)

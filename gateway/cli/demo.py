@@ -19,14 +19,15 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("--dir", "folder", type=click.Path(file_okay=False, path_type=Path), default=Path("guichet-demo"), show_default=True, help="Where it lives.")
 @click.option("--smtp-port", type=click.IntRange(1, 65535), default=None, help="Port of the SMTP door.  [default: 2525]")
+@click.option("--lmtp-port", type=click.IntRange(1, 65535), default=None, help="Port of the LMTP door.  [default: 2424]")
 @click.option("--web-port", type=click.IntRange(1, 65535), default=None, help="Port of the web server.  [default: 8080]")
 @click.pass_context
-def command(ctx: click.Context, folder: Path, smtp_port: int | None, web_port: int | None) -> None:
+def command(ctx: click.Context, folder: Path, smtp_port: int | None, lmtp_port: int | None, web_port: int | None) -> None:
     """A complete small installation with sample data, on loopback; Ctrl-C stops it, a second start goes on where it was.
 
     \b
     guichet demo
-    guichet demo --dir /tmp/try --smtp-port 2626 --web-port 8181
+    guichet demo --dir /tmp/try --smtp-port 2626 --lmtp-port 2727 --web-port 8181
     """
     from gateway import log
     from gateway.bootstrap import open_house
@@ -37,14 +38,15 @@ def command(ctx: click.Context, folder: Path, smtp_port: int | None, web_port: i
     from gateway.demo import Ports, fill_desk, play_samples, write_settings
     from gateway.settings_source import load_settings
 
-    chosen = {"smtp": {"port": smtp_port} if smtp_port else {}, "web": {"port": web_port} if web_port else {}}
+    ports = {"smtp": smtp_port, "lmtp": lmtp_port, "web": web_port}
+    chosen = {name: {"port": port} for name, port in ports.items() if port}
     try:
-        file = write_settings(folder, Ports(smtp_port or Ports.smtp, web_port or Ports.web))
+        file = write_settings(folder, Ports(smtp_port or Ports.smtp, lmtp_port or Ports.lmtp, web_port or Ports.web))
     except OSError as fault:
         raise Unusable(f"{fault.filename or folder} cannot be written: {fault.strerror}.") from None
-    settings = load_settings(file, {name: table for name, table in chosen.items() if table})
+    settings = load_settings(file, chosen)
     log.configure(settings.log.level, settings.log.format)
-    require_free(settings, {"smtp": "--smtp-port", "web": "--web-port"})
+    require_free(settings, {"smtp": "--smtp-port", "lmtp": "--lmtp-port", "web": "--web-port"})
     database = make_ready(settings)
     try:
         passwords = fill_desk(database, folder, SystemClock())
@@ -65,6 +67,7 @@ def welcome(settings: Settings, folder: Path, passwords: dict[str, str], played:
     say(f"The demo of Guichet is running in {folder}. Ctrl-C stops it.")
     say()
     say(f"  Mail in    SMTP on {smtp}, for support@demo.example, help@demo.example and claims@demo.example")
+    say(f"             LMTP on {settings.lmtp.host}:{settings.lmtp.port}, for the same")
     say(f"  Mail out   {folder / 'outgoing'} (a Maildir; nothing leaves this machine)")
     say(f"  Health     {web}/healthz, {web}/readyz, {web}/metrics")
     say(f"  People     passwords are in {folder / 'passwords.txt'}")

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from core.status import Status
+from core.test_mode import marked
 from gateway.cli.house import acting, as_option, json_option, moment_of, opened, zone_of
 from gateway.cli.shown import cell, in_zone, printable, say, say_fields, say_json, say_table
 
@@ -92,7 +93,12 @@ def list_(ctx: click.Context, /, by: str | None, as_json: bool, **asked: Any) ->
     """Items within sight, the last changed first."""
     with opened(ctx) as house:
         found = house.desk.list_items(acting(house, by), **asked)
-    say_table(found, COLUMNS, as_json=as_json)
+    say_table(found if as_json else [_marked(one) for one in found], COLUMNS, as_json=as_json)
+
+
+def _marked(item: dict[str, Any]) -> dict[str, Any]:
+    """For people, a test item says so before its title."""
+    return {**item, "title": marked(item["title"])} if item["test"] else item
 
 
 @command.command()

@@ -29,7 +29,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "inbound": ("inbound", "Inbound messages: list, show, replay, join, open, discard."),
     "outbox": ("outbox", "Outgoing mails: list, show, send now, retry, cancel, hold, release."),
     "item": ("item", "Work items: new, show, list, do, mail."),
+    "suppressed": ("suppressed", "Addresses that get no automatic mail: list, remove."),
     "user": ("user", "The people of the desk."),
+    "rotate-keys": ("keys", "Add a new secret key; what older ones signed and encrypted goes on working."),
     "db": ("db", "The database: upgrade, current, backup, restore."),
     "docs": ("docs", "Draw the documents that are made from the code."),
 }

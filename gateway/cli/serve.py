@@ -7,14 +7,20 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from gateway.cli.house import require_installation, settings_of
 
 if TYPE_CHECKING:
+    from gateway.bootstrap import House
     from gateway.settings import Settings
 
-ROLES = ("smtp", "worker", "dispatch", "scheduler", "web")
-PORTS: Mapping[str, str] = {"smtp": "smtp.port (GUICHET_SMTP__PORT)", "web": "web.port (GUICHET_WEB__PORT)"}
+ROLES = ("smtp", "lmtp", "poll", "worker", "dispatch", "scheduler", "web")
+PORTS: Mapping[str, str] = {
+    "smtp": "smtp.port (GUICHET_SMTP__PORT)",
+    "lmtp": "lmtp.port (GUICHET_LMTP__PORT)",
+    "web": "web.port (GUICHET_WEB__PORT)",
+}
 """Role that listens → where its port is chosen; its host and port are the settings of the same name."""
 
 
@@ -27,7 +33,7 @@ def _roles(_ctx: click.Context, _option: click.Parameter, value: str | None) -> 
 
 
 @click.command()
-@click.option("--roles", callback=_roles, metavar="ROLE,…", help=f"Only these roles: {', '.join(ROLES)}. Without it all of them.")
+@click.option("--roles", callback=_roles, metavar="ROLE,…", help=f"Only these roles: {', '.join(ROLES)}. Without it all; lmtp if it is used.")
 @click.pass_context
 def command(ctx: click.Context, roles: tuple[str, ...]) -> None:
     """Serve until SIGTERM or Ctrl-C.
@@ -44,14 +50,22 @@ def command(ctx: click.Context, roles: tuple[str, ...]) -> None:
     require_installation(settings)
     log.configure(settings.log.level, settings.log.format)
     say_settings(settings)
-    require_free(settings, {role: where for role, where in PORTS.items() if role in roles})
     house = open_house(settings)
     try:
         with house.database.read() as connection:
             require_head(connection)
+        if ctx.get_parameter_source("roles") is ParameterSource.DEFAULT and not _wants_lmtp(house):
+            roles = tuple(role for role in roles if role != "lmtp")
+        require_free(settings, {role: where for role, where in PORTS.items() if role in roles})
         serve_or_say(house, roles)
     finally:
         house.close()
+
+
+def _wants_lmtp(house: House) -> bool:
+    """Whether somebody asked for the LMTP door: its settings say something, or a connector takes mail there. Two doors open on their own are one too many."""
+    said = any(key.split(".")[0] == "lmtp" for key in house.settings.origins)
+    return said or any(connector.incoming.get("kind") == "lmtp" for connector in house.setup().connectors)
 
 
 def say_settings(settings: Settings) -> None:
@@ -71,6 +85,8 @@ def require_free(settings: Settings, ports: Mapping[str, str]) -> None:
     from gateway.cli.trouble import Unusable
 
     for role, where in ports.items():
+        if role == "lmtp" and settings.lmtp.socket is not None:
+            continue
         host, port = getattr(settings, role).host, getattr(settings, role).port
         try:
             with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:

@@ -12,7 +12,7 @@ from core.mail import FREE_MAIL_DOMAINS, address_key
 from core.outbox import Purpose
 from core.setup import Connector, MailTemplate, Process, Role, Setup
 from gateway import connector_kinds
-from gateway.deskfile import forms, route_checks
+from gateway.deskfile import forms, profile_checks, route_checks
 from gateway.deskfile.forms import Found
 
 LONGEST_TEXT = 100_000
@@ -72,6 +72,14 @@ def desk(setup: Setup) -> Found:
         yield "desk.name", f"1 to {forms.LONGEST_NAME} printable characters are expected"
     if setup.unmonitored_address:
         yield from forms.address("desk.unmonitored_address", setup.unmonitored_address)
+    for number, address in enumerate(setup.test_contacts, 1):
+        yield from forms.address(f"desk.test_contacts[{number}]", address)
+    for key in ("counts", "never_counts"):
+        for number, pattern in enumerate(getattr(setup, key), 1):
+            yield from forms.pattern(f"desk.{key}[{number}]", pattern)
+    for number, extension in enumerate(setup.attachment_types, 1):
+        if extension != "*" and not extension.strip().lstrip("*").lstrip(".").isalnum():
+            yield f"desk.attachment_types[{number}]", f"“{extension[:40]}” is no file extension; something like pdf is expected, or “*” for all"
     if setup.default_connector:
         connector = setup.connector_named.get(setup.default_connector)
         if connector is None:
@@ -137,6 +145,7 @@ def connectors(setup: Setup) -> Found:
             yield f"{path}.direction", f"“{connector.direction[:40]}” is not one of incoming, outgoing, both"
             continue
         yield from _ways(path, connector)
+        yield from profile_checks.profile(f"{path}.profile", connector.profile)
         template = connector.outgoing.get("retry_template")
         if connector.sends and isinstance(template, str) and template not in templates:
             yield f"{path}.outgoing.retry_template", forms.unknown("retry template", template, templates)
@@ -221,6 +230,7 @@ def warnings(setup: Setup) -> Found:
         for number, alias in enumerate(connector.aliases, 1):
             if connector.receives and address_key(alias) not in routed:
                 yield f"connectors[{place}].aliases[{number}]", f"{alias} has no route: mail to it will be unhandled (B-RT-11)"
+        yield from profile_checks.warnings(f"connectors[{place}]", connector)
     for place, company in enumerate(setup.companies, 1):
         for number, domain in enumerate(company.domains, 1):
             if domain in FREE_MAIL_DOMAINS:
@@ -228,5 +238,7 @@ def warnings(setup: Setup) -> Found:
     for place, route in enumerate(setup.routes, 1):
         if route.connector in setup.connector_named and not setup.connector_named[route.connector].sends and route.send_automated_emails and not setup.default_connector:
             yield f"routes[{place}].send_automated_emails", "nothing can be sent: the connector only receives and the desk has no default_connector"
+        if route.test and route.enabled and not setup.test_contacts:
+            yield f"routes[{place}].test", "the items of this route mail nobody, because desk.test_contacts is empty (E-47)"
 
 

@@ -1,11 +1,11 @@
-"""Checks of addresses and routes: each address in one connector, routes in order, what they name exists; the other checks are `checks.py`."""
+"""Checks of addresses and routes: each address in one connector, routes in order, what they name exists; conditions are `condition_checks.py`."""
 
 from __future__ import annotations
 
 from core.mail import address_key
 from core.refs import is_reference
 from core.setup import Conditions, Connector, Route, RouteEffect, RouteKind, Setup
-from gateway.deskfile import forms
+from gateway.deskfile import condition_checks, forms
 from gateway.deskfile.forms import Found
 
 _ORDER = (RouteKind.ORDINARY, RouteKind.WILDCARD, RouteKind.FALLBACK)
@@ -43,15 +43,17 @@ def routes(setup: Setup) -> Found:
             yield from _fallback(path, route, connector)
         yield from _route_address(path, route)
         yield from _route_effect(path, route, setup)
-        yield from _conditions(f"{path}.when", route.when, setup)
+        for key, asked in (("when", route.when), ("unless", route.unless)):
+            yield from condition_checks.conditions(f"{path}.{key}", asked, setup)
 
 
 def _fallback(path: str, route: Route, connector: Connector) -> Found:
     """B-RT-11: the main address, no conditions, always on."""
     if address_key(route.address) != address_key(connector.address):
         yield f"{path}.address", f"a fallback route serves the main address of its connector, {connector.address}"
-    if route.when != Conditions():
-        yield f"{path}.when", "a fallback route has no conditions"
+    for key, asked in (("when", route.when), ("unless", route.unless)):
+        if asked != Conditions():
+            yield f"{path}.{key}", "a fallback route has no conditions"
     if not route.enabled:
         yield f"{path}.enabled", "a fallback route is always enabled"
 
@@ -85,21 +87,6 @@ def _route_effect(path: str, route: Route, setup: Setup) -> Found:
         yield f"{path}.process", forms.unknown("process", route.process, setup.process_named)
     elif route.category and route.category not in process.categories:
         yield f"{path}.category", forms.unknown("category", route.category, process.categories)
-
-
-def _conditions(path: str, when: Conditions, setup: Setup) -> Found:
-    if when.importance not in ("", "high", "normal", "low"):
-        yield f"{path}.importance", f"“{when.importance[:40]}” is not one of high, normal, low"
-    companies = {company.name for company in setup.companies}
-    for number, company in enumerate(when.sender_company, 1):
-        if company not in companies:
-            yield f"{path}.sender_company[{number}]", forms.unknown("company", company, companies)
-    for key in ("subject_words", "sender", "recipient", "attachment_types"):
-        for number, entry in enumerate(getattr(when, key), 1):
-            if not entry.strip() or not entry.isprintable() or len(entry) > 320:
-                yield f"{path}.{key}[{number}]", "1 to 320 printable characters are expected"
-            elif key in ("sender", "recipient"):
-                yield from forms.pattern(f"{path}.{key}[{number}]", entry)
 
 
 def route_order(setup: Setup) -> Found:

@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 
 from gateway.inbound.budget import Budget
 from gateway.inbound.charset import decode_text
-from gateway.inbound.plain import stripped, text_of
+from gateway.inbound.embedded import located
+from gateway.inbound.flowed import is_delsp, is_flowed, unflowed
+from gateway.inbound.plain import Page, page_of, stripped, text_of
 from gateway.inbound.sanitise import sanitise
 from gateway.inbound.structure import Part, Tree
 from gateway.inbound.transfer import decode_text_octets
@@ -30,6 +32,8 @@ class Reading:
 
     text: str = ""
     html: str = ""
+    page: Page | None = None
+    """The lines of the HTML, where the text is what the HTML says."""
     defects: list[str] = field(default_factory=list)
     excess: list[str] = field(default_factory=list)
     oversized: list[Part] = field(default_factory=list)
@@ -106,6 +110,8 @@ def read_bodies(raw: bytes, choice: Choice, budget: Budget) -> Reading:
         data = _octets(raw, part, room, reading)
         room = max(0, room - len(data))
         decoded[part.start], doubt = decode_text(data, _charset(part), html=part.content_type == "text/html")
+        if is_flowed(part):
+            decoded[part.start] = unflowed(decoded[part.start], delsp=is_delsp(part))
         if doubt and doubt not in reading.defects:
             reading.defects.append(doubt)
     return _assembled(choice, decoded, budget, reading)
@@ -129,12 +135,24 @@ def _assembled(choice: Choice, decoded: dict[int, str], budget: Budget, reading:
     if has_html:
         for part in choice.html:
             if part.content_type == "text/html":
-                safe[part.start] = _safe(decoded[part.start], part, budget, reading)
+                safe[part.start] = _safe(located(decoded[part.start], choice.attachments), part, budget, reading)
         pieces = [_as_html(part, decoded, safe) for part in choice.html]
         reading.html = "\n".join(piece for piece in pieces if piece)
+    if has_html and not reading.excess and _is_text(choice, decoded):
+        reading.page = page_of(reading.html)
+        reading.text = reading.page.text
+        return reading
     texts = [_as_text(part, decoded, safe, budget) for part in choice.text]
     reading.text = "\n".join(text.strip("\n") if len(texts) > 1 else text for text in texts)
     return reading
+
+
+def _is_text(choice: Choice, decoded: dict[int, str]) -> bool:
+    """Whether what the HTML says is the text: there is no other, or an empty one."""
+    starts = {part.start for part in choice.html}
+    return all(part.start in starts or not decoded[part.start].strip() for part in choice.text) and all(
+        part.content_type == "text/html" for part in choice.html
+    )
 
 
 def _safe(html: str, part: Part, budget: Budget, reading: Reading) -> str | None:

@@ -33,6 +33,8 @@ class Budget:
     """Decoded bytes of text of all body parts together."""
     html_chars: int = 1_000_000
     """Characters of HTML that are sanitised; a longer one is cut."""
+    opened_bytes: int = 64_000_000
+    """Encoded bytes of all containers (winmail.dat, opaque signatures) that are opened."""
 
 
 DEFAULT = Budget()
@@ -41,8 +43,9 @@ DEFAULT = Budget()
 INLINE = Budget(parts=1_000, depth=20, header_bytes=64_000)
 """Above this number of parts, levels or bytes of header a mail is read in the child process (architecture.md, section 4).
 
-Of the header because address lists cost up to twelve microseconds a byte.
+Of the header because address lists cost up to twelve microseconds a byte. What is read in place has no clock of its own: every reader is
+linear, and 2 MB bound it (`isolate.LARGE`); in the child the processor's seconds are bounded by the system.
 """
 
-HEADER_ONLY = Budget(parts=1, depth=0, header_bytes=64_000, list_bytes=32_000)
+HEADER_ONLY = Budget(parts=1, depth=0, header_bytes=64_000, list_bytes=32_000, opened_bytes=0)
 """For mail whose content could not be read within the limits: nothing of it may cost much a second time."""

@@ -2,87 +2,141 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gateway.inbound.folding import Folding
+from gateway.inbound.html_quotes import Drawn
 from gateway.inbound.line import (
     LONGEST,
     Kind,
     begins_with_date,
     has_opener,
     is_dated_and_addressed,
-    is_footer,
     is_forward,
     is_header,
+    is_header_without_colon,
     is_marker,
-    is_phone_line,
     is_rule,
     is_separator,
+    is_strong_header,
     is_verb_only,
     is_weak_header,
     kind_of,
     label_kind,
+    may_mark,
     normal,
 )
 
 _MOST_LINES = 20_000
 """Lines that are looked at; what is new stands at the top."""
-_BACK, _AHEAD = 6, 12
+_BACK, _AHEAD = 6, 14
 """Lines a reply header may be wrapped over, and lines in which a header block must be complete."""
-_SIGNATURE = 12
-"""Lines of the longest signature that is folded."""
 
 
-def split(text: str, *, forwarded: bool = False) -> tuple[str, str]:
+@dataclass(frozen=True, slots=True)
+class Split:
+    """For each line whether it is quoted; `forward`: the mail hands another one on and is new as a whole."""
+
+    quoted: list[bool]
+    forward: bool = False
+
+
+def split(text: str, *, forwarded: bool = False, answer: bool | None = None) -> tuple[str, str]:
     """(new text, quoted text). Answers written between quoted lines keep their quotes; a forwarded mail is new as a whole.
 
-    `forwarded` is what the subject says (`gateway/routing/forward.py`).
+    `forwarded` is what the subject says (`gateway/routing/forward.py`); `answer` what the header says, None where there is none to ask:
+    a first mail loses nothing to a guess.
     """
     if forwarded:
         return text.strip("\n"), ""
-    *lines, rest = text.split("\n", _MOST_LINES)
-    if len(lines) < _MOST_LINES:
-        lines, rest = [*lines, rest], ""
-    reading = _Reading(lines)
+    lines = text.split("\n")
+    return sides(lines, split_lines(lines, answer=answer).quoted)
+
+
+def split_lines(lines: list[str], *, answer: bool | None = None, drawn: Mapping[int, Drawn] | None = None) -> Split:
+    """The same for lines; `drawn` is what the tree of the HTML they come from says of some of them."""
+    reading = _Reading(lines[:_MOST_LINES], drawn or {}, answer)
     reading.find_cut()
     reading.fold_end()
     reading.fold_quote_on_top()
-    return reading.result(rest)
+    quoted = reading.away()
+    if len(lines) > _MOST_LINES:
+        quoted += [reading.end < _MOST_LINES] * (len(lines) - _MOST_LINES)
+    return Split(quoted, reading.forward)
 
 
-class _Reading:
-    """The lines of one text, what kind each is, and which of them are folded away so far."""
+def sides(lines: list[str], quoted: list[bool]) -> tuple[str, str]:
+    """New and quoted text, each line on one of the two sides."""
+    if True not in quoted:
+        return "\n".join(lines).strip("\n"), ""
+    new = [line for line, away in zip(lines, quoted, strict=True) if not away]
+    old = [line for line, away in zip(lines, quoted, strict=True) if away]
+    return "\n".join(new).strip("\n"), "\n".join(old).strip("\n")
 
-    def __init__(self, lines: list[str]) -> None:
-        self.lines = lines
-        self.kinds = [kind_of(line) for line in lines]
-        self.end = len(lines)
-        """Lines from here on are quoted."""
+
+class _Reading(Folding):
+    """Finds the line from which on everything is quoted."""
+
+    def __init__(self, lines: list[str], drawn: Mapping[int, Drawn], answer: bool | None) -> None:
+        super().__init__(lines, [kind_of(line) for line in lines], answer)
+        self.drawn = drawn
         self.own = -1
         """The first line that is neither quoted nor a reply header, -1 as long as there is none."""
-        self.reply = False
-        """Whether anything says that this is an answer."""
-        self.forward = False
-        self.folded: set[int] = set()
+        for number, said in drawn.items():
+            if number < len(lines) and said is Drawn.QUOTE:
+                self.kinds[number] = Kind.QUOTE
 
     def find_cut(self) -> None:
         """Look for the first line from which on everything is quoted, and mark the reply headers above quoted lines."""
+        marked = may_mark(self.lines)
         for number, kind in enumerate(self.kinds):
-            if kind == Kind.EMPTY:
+            if kind == Kind.EMPTY or (kind == Kind.TEXT and not marked and self._is_prose(number)):
                 continue
             line = normal(self.lines[number])
             if kind == Kind.QUOTE and not is_verb_only(line):
-                self.forward = self.own < 0 and not self.reply and is_forward(line.lstrip("> "))
-                if self.forward:
+                if self._forwards(number, line):
                     return
             elif self._ends_search(number, line):
                 return
+
+    def _is_prose(self, number: int) -> bool:
+        """Whether a line cannot be anything but what somebody wrote: most lines, told at a glance."""
+        line = self.lines[number]
+        if ":" in line or "：" in line or line.lstrip(" *\t\u00a0\ufeff")[:1] in ("-", "_", "=") or number in self.drawn:
+            return False
+        if Kind.QUOTE in self.kinds[number + 1 : number + 4]:
+            return False
+        if self.own < 0:
+            self.own = number
+        return True
+
+    def _forwards(self, number: int, line: str) -> bool:
+        """Whether a quotation that nothing announces begins with the words of a forward."""
+        opens = not self.reply and (self.own < 0 or (number > 0 and self.kinds[number - 1] != Kind.QUOTE))
+        words = line.lstrip("> ")
+        self.forward = opens and (is_forward(words) or (self.first and is_separator(words)))
+        return self.forward
 
     def _ends_search(self, number: int, line: str) -> bool:
         if is_forward(line):
             self.forward = True
             return True
-        if is_marker(line) or is_separator(line) or self._is_block(number):
+        if is_marker(line):
             if self.own >= 0:
                 self._cut(number)
             return True
+        said = self.drawn.get(number)
+        if said is Drawn.CUT or is_separator(line) or self._is_block(number):
+            if self.first:
+                self.forward = True
+            elif self.own >= 0:
+                self._cut(number)
+            return True
+        if said is Drawn.HEADER:
+            self.kinds[number] = Kind.HEADER
+            self.reply = True
+            return False
         start = self._reply_header(number, line)
         if start is not None:
             return self._header_found(start, number)
@@ -104,6 +158,9 @@ class _Reading:
         if self._next_kind(number) != Kind.QUOTE and 0 <= self.own < start:
             self._cut(start)
             return True
+        if self.first and self.own in (-1, start) and self._next_kind(number) == Kind.TEXT:
+            self.forward = True  # desktop Outlook on a Mac forwards so
+            return True
         if self.own >= start:
             self.own = -1
         for line in range(start, number + 1):
@@ -118,10 +175,16 @@ class _Reading:
         return self.kinds[following] if following < len(self.kinds) else Kind.EMPTY
 
     def _reply_header(self, number: int, line: str) -> int | None:
-        """The line at which the reply header begins that ends here, or None if none ends here."""
+        """The line at which the reply header begins that ends here, or None if none ends here; in a first mail it must leave no doubt."""
+        start = self._weak_start(number, line)
+        if start is None or not self.first:
+            return start
+        return start if is_strong_header(" ".join(map(normal, self.lines[start : number + 1])), self._next_kind(number) == Kind.QUOTE) else None
+
+    def _weak_start(self, number: int, line: str) -> int | None:
         if line[-1:] != ":":
             right_above = self.kinds[number + 1 : number + 2] in ([Kind.QUOTE], [Kind.EMPTY]) and self._next_kind(number) == Kind.QUOTE
-            return number if right_above and is_dated_and_addressed(line) else None
+            return number if right_above and is_header_without_colon(line) else None
         quoted_next = self._next_kind(number) == Kind.QUOTE
         found = number if quoted_next and is_weak_header(line) else None
         joined, start = line, number
@@ -157,85 +220,8 @@ class _Reading:
                 break
         return "from" in found and len(found & {"date", "to", "subject"}) >= 2
 
-    def fold_end(self) -> None:
-        """Fold what stands at the end of the new text: quotations with their header, phone signatures, footers, and an answer's signature."""
-        if self.forward:
-            return
-        self.reply = self.reply or Kind.QUOTE in self.kinds
-        before = -1
-        while before != self.end:
-            before = self.end
-            self._drop_empty()
-            self._fold_trailing_quote()
-            self._fold_phone_line()
-            self._fold_footer()
-        self._fold_signature()
-
-    def _drop_empty(self) -> None:
-        while self.end and self.kinds[self.end - 1] == Kind.EMPTY:
-            self.end -= 1
-
-    def _fold_trailing_quote(self) -> None:
-        start = self.end
-        while start and self.kinds[start - 1] in (Kind.QUOTE, Kind.EMPTY):
-            start -= 1
-        if start == self.end:
-            return
-        while start and self.kinds[start - 1] in (Kind.HEADER, Kind.EMPTY):
-            start -= 1
-        if start or self._quotes_a_mail():
-            self.end = start
-
-    def _quotes_a_mail(self) -> bool:
-        """Whether a text of nothing but quotations begins with a reply header: an empty answer."""
-        if Kind.HEADER in self.kinds:
-            return True
-        first = next((line for line, kind in zip(self.lines, self.kinds, strict=True) if kind == Kind.QUOTE), "")
-        return is_header(normal(first.lstrip("> ")), True)
-
-    def _fold_phone_line(self) -> None:
-        if self.end > 1 and self.kinds[self.end - 1] == Kind.TEXT and is_phone_line(normal(self.lines[self.end - 1])):
-            self.end -= 1
-
-    def _fold_footer(self) -> None:
-        """The last paragraph of an answer, if it is one that servers append."""
-        start = self.end
-        while start and self.kinds[start - 1] == Kind.TEXT:
-            start -= 1
-        if self.reply and 0 < start < self.end and is_footer(normal(self.lines[start])):
-            self.end = start
-
-    def _fold_signature(self) -> None:
-        """An answer's signature, from its `-- ` or its rule, if it is short and nothing quoted stands in it; a first mail keeps its own."""
-        if not self.reply:
-            return
-        for number in range(self.end - 1, max(self.end - _SIGNATURE, 0), -1):
-            line = self.lines[number].strip()
-            if self.kinds[number] == Kind.QUOTE:
-                return
-            if line == "--" or (is_rule(line) and line[0] == "_"):
-                self.end = number
-                self._drop_empty()
-                self._fold_trailing_quote()
-                return
-
-    def fold_quote_on_top(self) -> None:
-        """An answer below the whole quotation: fold the quotation, unless answers stand between quoted lines or it has no header."""
-        kinds = [kind for kind in self.kinds[: self.end] if kind != Kind.EMPTY]
-        if not kinds or kinds[0] != Kind.HEADER or Kind.TEXT not in kinds:
-            return
-        first_text = kinds.index(Kind.TEXT)
-        above, below = kinds[:first_text], kinds[first_text:]
-        if Kind.QUOTE in above and Kind.QUOTE not in below and Kind.HEADER not in below:
-            self.folded.update(number for number, kind in enumerate(self.kinds[: self.end]) if kind == Kind.QUOTE)
-
-    def result(self, rest: str) -> tuple[str, str]:
-        """New and quoted text; the `rest`, not looked at, follows what the last line that was looked at is."""
-        new: list[str] = []
-        quoted: list[str] = []
-        for number, line in enumerate(self.lines):
-            away = number >= self.end or number in self.folded or (self.kinds[number] == Kind.HEADER and not self.forward)
-            (quoted if away else new).append(line)
-        if rest:
-            (quoted if self.end < len(self.lines) else new).append(rest)
-        return "\n".join(new).strip("\n"), "\n".join(quoted).strip("\n")
+    def away(self) -> list[bool]:
+        """For each line that was looked at whether it is quoted."""
+        headers = not self.forward
+        end, folded = self.end, self.folded
+        return [number >= end or number in folded or (headers and kind == Kind.HEADER) for number, kind in enumerate(self.kinds)]

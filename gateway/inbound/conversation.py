@@ -1,4 +1,4 @@
-"""One SMTP conversation: verbs, their order and their answers; bytes, time and TLS are `wire.py`, listening and draining `smtp.py`."""
+"""One SMTP conversation: verbs, their order and their answers; bytes, time and TLS are `wire.py`, listening and draining `smtp.py`, LMTP is `lmtp.py`."""
 
 from __future__ import annotations
 
@@ -60,6 +60,9 @@ class Conversation(Wire):
     """From the greeting to the goodbye with one client."""
 
     door_name = "smtp"
+    verbs = VERBS
+    reply_each = False
+    """LMTP: the final dot is answered once for each RCPT that was accepted, a repeated one too (RFC 2033 section 4.2)."""
 
     def __init__(self, front: Front, loop: asyncio.AbstractEventLoop) -> None:
         rules = front.rules
@@ -89,7 +92,7 @@ class Conversation(Wire):
         if reply:
             reply = self._counted(reply)
             if reply[0] in "45":
-                log.info("smtp_refused", extra={"peer": self.address, "command": line[:LOGGED].decode("utf-8", "replace"), "reply": reply})
+                log.info(f"{self.door_name}_refused", extra={"peer": self.address, "command": line[:LOGGED].decode("utf-8", "replace"), "reply": reply})
             await self.push(reply)
 
     async def _reply_to(self, verb: str, argument: str | None) -> str:
@@ -101,7 +104,7 @@ class Conversation(Wire):
             return REPLIES["too_many_commands"]
         if verb in FOREIGN:
             return REPLIES["foreign"]
-        if verb not in VERBS:
+        if verb not in self.verbs:
             return REPLIES["not_implemented" if verb in NOT_IMPLEMENTED else "unknown_verb"]
         reply: str = await getattr(self, f"smtp_{verb}")(argument)
         return reply
@@ -115,17 +118,20 @@ class Conversation(Wire):
 
     async def handle_exception(self, error: Exception) -> str:
         """A fault of ours passes (RFC 5321 section 4.2.1): 451, and its words stay in our log."""
-        log.error("smtp_fault", extra={"peer": self.address, "fault": type(error).__name__}, exc_info=error)
+        log.error(f"{self.door_name}_fault", extra={"peer": self.address, "fault": type(error).__name__}, exc_info=error)
         self._set_rset_state()
         return REPLIES["fault"]
 
     # ------------------------------------------------------------ verbs
 
     async def smtp_EHLO(self, hostname: str) -> str:
+        return self._greeted(hostname, self._offers())
+
+    def _offers(self) -> str:
         offers = [self._rules.hostname, f"SIZE {self._rules.max_size}", "8BITMIME", "SMTPUTF8", "PIPELINING", "ENHANCEDSTATUSCODES"]
         if self._tls is not None and not self.in_tls:
             offers.append("STARTTLS")
-        return self._greeted(hostname, "\r\n".join([f"250-{offer}" for offer in offers[:-1]] + [f"250 {offers[-1]}"]))
+        return "\r\n".join([f"250-{offer}" for offer in offers[:-1]] + [f"250 {offers[-1]}"])
 
     async def smtp_HELO(self, hostname: str) -> str:
         return self._greeted(hostname, f"250 {self._rules.hostname}")
@@ -185,7 +191,7 @@ class Conversation(Wire):
         return REPLIES[self._recipient_verdict(path.address, self.envelope.rcpt_tos)]
 
     def _recipient_verdict(self, address: str, accepted: list[str]) -> str:
-        if address in accepted:
+        if address in accepted and not self.reply_each:
             return "recipient_ok"
         if len(accepted) >= self._rules.max_recipients:
             return "too_many_recipients"
@@ -204,11 +210,15 @@ class Conversation(Wire):
         self._in_mail = True
         try:
             await self.read_content(content, REPLIES["go_ahead"])
-            return REPLIES[content.refusal] if content.refusal else await self._hand_in(content)
+            return await self._after_dot(content)
         finally:
             content.release()
             self._in_mail = self._untimed = False
             self._set_rset_state()
+
+    async def _after_dot(self, content: DataReader) -> str:
+        """The answer to a mail that was heard to its end."""
+        return REPLIES[content.refusal] if content.refusal else await self._hand_in(content)
 
     async def _hand_in(self, content: DataReader) -> str:
         """Wait for the commit. A client that leaves meanwhile takes its mail back if the commit has not begun; it will send it again."""
@@ -218,7 +228,7 @@ class Conversation(Wire):
             async with asyncio.timeout(self._rules.answer_timeout):
                 return self._reply_for(await self._front.answer(future))
         except TimeoutError:
-            log.error("smtp_no_answer", extra={"peer": self.address})
+            log.error(f"{self.door_name}_no_answer", extra={"peer": self.address})
             return REPLIES["fault"]
         finally:
             future.cancel()
@@ -230,8 +240,9 @@ class Conversation(Wire):
             door=self.door_name,
             received_at=self._front.intake.clock.now(),
             sender=self.envelope.mail_from or "",
-            recipients=tuple(self.envelope.rcpt_tos),
-            peer=f"{self.address} {self.session.host_name or ''}".strip(),
+            recipients=tuple(dict.fromkeys(self.envelope.rcpt_tos)),
+            peer=self.address,
+            helo=self.session.host_name or "",
         )
 
     def _reply_for(self, answer: Answer) -> str:

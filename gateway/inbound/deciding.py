@@ -16,12 +16,14 @@ from core.mail_facts import MailFacts
 from core.on_mail import OnMail, on_mail
 from core.on_time import due_alarm
 from core.setup import Setup
-from core.verdict import Action, Resolution, TraceStep, Verdict
+from core.verdict import DUPLICATE_WINDOW, Action, Resolution, TraceStep, Verdict
 from core.work_item import WorkItem
 from gateway.clock import Clock
 from gateway.inbound.facts import FactReader, NotYet, Read
+from gateway.inbound.flooding import Flooding
 from gateway.keys import Keys
 from gateway.routing.authentication import Authentication
+from gateway.routing.facts import Facts
 from gateway.routing.resolve import resolve
 from gateway.store import inbound_claims, inbounds, items
 from gateway.store.inbound_claims import Claimed
@@ -39,6 +41,8 @@ Ring = Callable[[Connection, WorkItem, datetime], bool]
 class Decided:
     """One mail decided but not written."""
 
+    mail: Mail
+    """With its real author, where a list of our own rewrote it."""
     setup: Setup
     read: Read
     resolution: Resolution
@@ -55,23 +59,39 @@ class Decider:
     def __init__(self, setups: Setups, keys: Keys, clock: Clock, limits: Brakes, ring: Ring) -> None:
         self.setups = setups
         self.reader = FactReader(keys, limits)
+        self._flooding = Flooding(limits)
         self._clock = clock
         self._ring = ring
 
     def decide(self, connection: Connection, claimed: Claimed, mail: Mail, now: datetime, *, writes: bool = True, checked: Authentication | None = None) -> Decided:
         """Facts → routing → core. Without `writes` nothing is taken: references read as numbers that do not exist."""
         setup = self.setups.current(connection)
+        author = self.reader.author(mail, claimed.envelope, setup, checked)
+        mail, known = author.mail, author.authentication
         parent_may_come = writes and self._parent_may_come(connection, claimed, mail, now)
-        read = self.reader.read(connection, claimed.id, mail, claimed.envelope, setup, now, lock=writes, checked=checked)
+        read = self.reader.read(connection, claimed.id, mail, claimed.envelope, setup, now, lock=writes, checked=known, said=author.said)
         if writes and self._ring_late(connection, read, claimed, now):
-            read = self.reader.read(connection, claimed.id, mail, claimed.envelope, setup, now, lock=writes, checked=checked)
-        resolution = resolve(mail, claimed.envelope, read.facts)
+            read = self.reader.read(connection, claimed.id, mail, claimed.envelope, setup, now, lock=writes, checked=known, said=author.said)
+        read, resolution = self._resolved(connection, claimed, mail, read, now)
         if parent_may_come and resolution.new_items and all(verdict.evidence is Evidence.NONE for verdict in resolution.verdicts):
             raise NotYet(claimed.id)
         mail_facts = self._replayed(connection, claimed, read.mail_facts) if claimed.replayed else read.mail_facts
+        if any(verdict.action is Action.BOUNCE and verdict.outbox_id for verdict in resolution.verdicts):
+            mail_facts = replace(mail_facts, draft_ids=(self._clock.new_id(),))
         if resolution.new_items:
+            if writes:
+                self._flooding.count(connection, read.facts, resolution.new_items, now)
             mail_facts = self._for_opening(connection, mail_facts, resolution, mail, now, writes=writes)
-        return Decided(setup, replace(read, mail_facts=mail_facts), resolution, on_mail(resolution, mail, mail_facts, setup, now))
+        return Decided(mail, setup, replace(read, mail_facts=mail_facts), resolution, on_mail(resolution, mail, mail_facts, setup, now))
+
+    def _resolved(self, connection: Connection, claimed: Claimed, mail: Mail, read: Read, now: datetime) -> tuple[Read, Resolution]:
+        """Resolved; and resolved again without new items where the sender opened too many of late. A replay is a person's wish, and is not braked."""
+        resolution = resolve(mail, claimed.envelope, read.facts)
+        flooding = self._flooding.why(connection, read.facts, now) if resolution.new_items and not claimed.replayed else ""
+        if not flooding:
+            return read, resolution
+        read = replace(read, facts=replace(read.facts, flooding=flooding))
+        return read, resolve(mail, claimed.envelope, read.facts)
 
     def _parent_may_come(self, connection: Connection, claimed: Claimed, mail: Mail, now: datetime) -> bool:
         """An answer may be read by one worker while another still reads what it answers. Asked before the facts are read, so that nothing falls between."""
@@ -105,18 +125,24 @@ class Decider:
 
 
 def settlement(mail: Mail, decided: Decided, standing: Standing) -> Settlement:
-    """What is written of the message itself."""
+    """What is written of the message itself; its author is the one that was decided for."""
     facts, verdicts = decided.read.facts, decided.outcome.verdicts
     duplicates = {(verdict.connector, verdict.recipient) for verdict in verdicts if verdict.action is Action.DUPLICATE}
     keys = ((recipient.connector, recipient.key) for recipient in facts.recipients)
     return Settlement(
-        mail=mail,
+        mail=replace(mail, from_=decided.mail.from_),
         verdicts=verdicts,
         trace=decided.trace,
         classification=decided.resolution.classification.kind.value,
-        keys=tuple(key for key in keys if key not in duplicates),
+        keys=tuple(key for key in keys if key not in duplicates and not _taken_before(mail, facts, key)),
         standing=standing,
     )
+
+
+def _taken_before(mail: Mail, facts: Facts, key: tuple[str, str]) -> bool:
+    """A loop or a mail of our own that comes twice is ignored twice; it was noted the first time."""
+    before = [one for one in facts.taken.get(key, ()) if one.inbound_id != facts.inbound_id and one.content_key == mail.content_key]
+    return any(one.message_id == mail.message_id and (mail.message_id or facts.received_at - one.at <= DUPLICATE_WINDOW) for one in before)
 
 
 def explanation(decided: Decided) -> dict[str, Any]:

@@ -14,15 +14,18 @@ from core.mail import FREE_MAIL_DOMAINS, Address, Envelope, Mail
 from core.mail_facts import MailFacts
 from core.outbox import OutboxMessage
 from core.refs import references_in_subject
-from core.setup import RouteEffect, Setup
+from core.setup import Connector, RouteEffect, Setup
 from core.verdict import Resolution
 from core.work_item import WorkItem
+from gateway.inbound.signatures import Signatures
 from gateway.keys import Keys
-from gateway.routing.authentication import Authentication, authentication
+from gateway.routing.authentication import Authentication
 from gateway.routing.classify import is_null_sender
 from gateway.routing.facts import Facts, Outgoing, Sender, Taken, Target
 from gateway.routing.match import REPLACING_LINKS, SPLIT_LINK, message_ids
+from gateway.routing.own_lists import Author, real_author
 from gateway.routing.recipients import Recipient, recipients
+from gateway.routing.vouching import judge
 from gateway.store import brakes, contacts, intake_keys, items, outbox_rows
 
 FOLLOWED_LINKS = frozenset({*REPLACING_LINKS, SPLIT_LINK, "followed_by"})
@@ -52,6 +55,7 @@ class FactReader:
 
     def __init__(self, keys: Keys, limits: Brakes) -> None:
         self._keys = keys
+        self._signatures = Signatures(keys, limits)
         self._brakes = limits
 
     def read(
@@ -65,21 +69,23 @@ class FactReader:
         *,
         lock: bool = False,
         checked: Authentication | None = None,
+        said: str = "",
     ) -> Read:
         """Everything routing asks. Raises NotYet for a report about a mail that is just being sent.
 
-        `checked` is the sender as we checked it ourselves; None if we did not, and the servers in front are believed.
+        `checked` is what is known of the author already (`author`), `said` how it was found; without it the servers in front are asked here.
         `lock` keeps the items pointed to from changing until the transaction ends, so that two answers at one moment open one follow-up, and
         the mails that wait on them, so that a mail is either overtaken or has left.
         """
         lock = lock and connection.dialect.name != "sqlite"  # there is one writer on SQLite
         found, strange = recipients(mail, envelope, setup)
-        ours = tuple(self._verified(recipient) for recipient in found)
+        ours = tuple(self._signatures.verified(recipient) for recipient in found)
         received_at = envelope.received_at or now
         ids = [message_id for _, message_id in message_ids(mail)[:MOST_IDS]]
-        signed = frozenset(message_id for message_id in ids if self._keys.verified_message_id(message_id))
+        signed, outdated = self._signatures.ids(connection, ids, received_at)
         known = items.known_ids(connection, (*ids, mail.message_id))
         by_ref = items.by_refs(connection, self._refs(mail, ours, setup))
+        ours = tuple(self._signatures.aged(recipient, by_ref, received_at) for recipient in ours)
         returned = self._returned(connection, mail, ours, by_ref)
         pointed = {one.item_id for message_id in ids for one in known.get(message_id, ())} | {item.id for item in by_ref.values()}
         if returned is not None and returned.item_id:
@@ -94,10 +100,13 @@ class FactReader:
             received_at=received_at,
             recipients=ours,
             strange=strange,
-            sender=self._sender(connection, mail, setup, ours, people, judged=bool(targets), checked=checked),
+            sender=self._sender(
+                connection, mail, setup, people, checked or judge(mail, envelope, _connectors(ours, setup)), judged=bool(targets), said=said
+            ),
             null_sender=is_null_sender(mail, envelope),
             archive=envelope.archive,
             signed=signed,
+            outdated=outdated,
             known={message_id: tuple(dict.fromkeys(one.item_id for one in found)) for message_id, found in known.items()},
             by_ref={ref: item.id for ref, item in by_ref.items()},
             targets=targets,
@@ -109,6 +118,11 @@ class FactReader:
         copies = _copies(connection, inbound_id, mail, known) if mail.message_id in known else ()
         mail_facts = self._mail_facts(facts, mail, people, copies, returned)
         return Read(facts, replace(mail_facts, unsent=outbox_rows.unsent_of(connection, targets)) if targets else mail_facts)
+
+    def author(self, mail: Mail, envelope: Envelope, setup: Setup, checked: Authentication | None) -> Author:
+        """The mail with its real author, where a list of our own rewrote it, and what is known of them; reads nothing."""
+        found, _ = recipients(mail, envelope, setup)
+        return real_author(mail, envelope, _connectors(found, setup), setup, checked)
 
     def for_opening(self, connection: Connection, read: MailFacts, resolution: Resolution, mail: Mail, now: datetime) -> MailFacts:
         """What is only asked when items will be opened: brakes, suppression, and the contacts of what is followed up. Numbers come from the caller.
@@ -132,10 +146,6 @@ class FactReader:
 
     # ------------------------------------------------------------ pieces
 
-    def _verified(self, recipient: Recipient) -> Recipient:
-        ref = self._keys.verified_reply_tag(recipient.tag) if "." in recipient.tag else ""
-        return replace(recipient, signed_ref=ref) if ref else recipient
-
     def _refs(self, mail: Mail, ours: Iterable[Recipient], setup: Setup) -> list[str]:
         """References in the subject, in plus-tags, and those that appending routes name."""
         connectors = {recipient.connector for recipient in ours}
@@ -145,7 +155,7 @@ class FactReader:
 
     def _returned(self, connection: Connection, mail: Mail, ours: tuple[Recipient, ...], by_ref: Mapping[str, WorkItem]) -> OutboxMessage | None:
         """The mail of ours that a report speaks of: by our signed Message-ID in it, or by the signed address it came back to (decisions.md 3)."""
-        report = mail.report
+        report = mail.report or mail.feedback
         if report is None and mail.content_type != "multipart/report":
             return None
         named = (report.original_message_id if report else "", *mail.in_reply_to, *mail.references[-3:])
@@ -168,16 +178,14 @@ class FactReader:
         return None
 
     def _sender(
-        self, connection: Connection, mail: Mail, setup: Setup, ours: tuple[Recipient, ...], people: Mapping[str, str], *, judged: bool, checked: Authentication | None
+        self, connection: Connection, mail: Mail, setup: Setup, people: Mapping[str, str], known: Authentication, *, judged: bool, said: str
     ) -> Sender:
         """`judged`: there are items to compare with, so that all addresses of the authors are needed (decisions.md, "participant")."""
         author = mail.author
         if author is None:
-            return Sender(authentication=authentication(mail, ()))
+            return Sender(authentication=known, said=said)
         company = setup.company(author.domain) if author.domain not in FREE_MAIL_DOMAINS else None
         names = {company.name if company is not None else "", people.get(author.key, "")} - {""}
-        connectors = {recipient.connector for recipient in ours} or {connector.name for connector in setup.connectors}
-        trusted = {server for name in connectors if (one := setup.connector_named.get(name)) is not None for server in one.trusted_authserv_ids}
         return Sender(
             key=author.key,
             authors=tuple(_identity(connection, address, people, judged=judged) for address in mail.from_[:10]),
@@ -185,7 +193,8 @@ class FactReader:
             known=author.key in people,
             companies=frozenset(names),
             domain_company=company.name if company is not None else "",
-            authentication=checked or authentication(mail, trusted),
+            authentication=known,
+            said=said,
         )
 
     def _mail_facts(self, facts: Facts, mail: Mail, people: Mapping[str, str], copies: tuple[str, ...], returned: OutboxMessage | None) -> MailFacts:
@@ -204,6 +213,12 @@ class FactReader:
             same_mail=copies,
             returned=returned,
         )
+
+
+def _connectors(ours: Iterable[Recipient], setup: Setup) -> tuple[Connector, ...]:
+    """The mailboxes that a mail came to; all, where none of ours is named."""
+    named = dict.fromkeys(recipient.connector for recipient in ours)
+    return tuple(one for name in named if (one := setup.connector_named.get(name)) is not None) or setup.connectors
 
 
 def _targets(connection: Connection, pointed: Iterable[str], loaded: Mapping[str, WorkItem], *, lock: bool) -> dict[str, Target]:

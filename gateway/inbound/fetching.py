@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from pathlib import Path
+from typing import Any, Protocol
 
 from core.delivery import Meaning
+from core.setup import Connector
+from gateway.clock import Clock
+from gateway.inbound.intake import Intake
+from gateway.store.engine import Database
 
 
 class FetchTrouble(Exception):
@@ -41,7 +46,7 @@ class Fetched:
 
 
 class Fetcher(Protocol):
-    """One mailbox in the hands of one thread. Every method may raise FetchTrouble; after that only `close` is called."""
+    """One mailbox in the hands of one thread. Every method may raise FetchTrouble; after that `close` is called, and some time later `open` again."""
 
     def open(self) -> None:
         """Connect and log in."""
@@ -58,3 +63,37 @@ class Fetcher(Protocol):
 
 Alive = Callable[[], None]
 """Called between batches: renews the lease of the mailbox. Raises LeaseLost."""
+
+
+def _nobody_asks() -> None:
+    """For fetchers that are used alone, without a lease."""
+
+
+def _no_token(connector: Connector) -> str:
+    raise NeedsConsent(Meaning.LOGIN_REFUSED, f"No access token can be had for {connector.name}.")
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What every fetcher is given besides its connector. `timeout` and `idle` are seconds, `max_size` bytes."""
+
+    database: Database
+    intake: Intake
+    clock: Clock
+    folder: Path = Path(".")
+    """The data folder, for places in it."""
+    environ: Mapping[str, str] = field(default_factory=dict)
+    """Where the secrets named by the connector are."""
+    token: Callable[[Connector], str] = _no_token
+    """An access token for OAuth2 log-ins. Raises NeedsConsent or FetchTrouble."""
+    alive: Alive = _nobody_asks
+    timeout: float = 60.0
+    """Patience with one answer of the server."""
+    idle: float = 540.0
+    """Longest wait on one connection before it must show that it is alive."""
+    max_size: int = 45 * 2**20
+    """Larger mails are not fetched whole, unless the connector says otherwise."""
+    stopping: threading.Event = field(default_factory=threading.Event)
+    """Set when the fetcher must come to an end soon: no new batch is begun."""
+    memory: dict[str, Any] = field(default_factory=dict)
+    """What a fetcher wants to know again after its connection was lost and another fetcher took its place. Bounded by the fetcher."""

@@ -22,7 +22,7 @@ from gateway.store.engine import Database, is_passing_fault
 MAX_SIZE = 45 * 2**20
 MAX_WAITING = 192 * 2**20
 BATCH_BYTES = 32 * 2**20
-BATCH_MAILS = 100
+BATCH_MAILS = 500
 
 log = logging.getLogger("guichet.intake")
 
@@ -75,15 +75,24 @@ class Intake:
 
     def submit(self, arrival: Arrival) -> Future[Answer]:
         """Put one mail before the committer (started by the first one). A future cancelled before its turn is not stored."""
-        answer: Future[Answer] = Future()
+        return self.submit_all([arrival])[0]
+
+    def submit_all(self, arrivals: Sequence[Arrival]) -> list[Future[Answer]]:
+        """Put several before the committer at once, which then share a commit if they are not too many or too large."""
         with self._changed:
-            refusal = self._refusal(arrival)
-            if refusal is None:
-                self._queue.append(_Waiting(arrival, answer))
-                self._waiting_bytes += len(arrival.raw)
+            answers = [self._queued(arrival) for arrival in arrivals]
+            if self._queue:
                 self._start()
                 self._changed.notify()
-        if refusal is not None:
+        return answers
+
+    def _queued(self, arrival: Arrival) -> Future[Answer]:
+        answer: Future[Answer] = Future()
+        refusal = self._refusal(arrival)
+        if refusal is None:
+            self._queue.append(_Waiting(arrival, answer))
+            self._waiting_bytes += len(arrival.raw)
+        else:
             answer.set_result(refusal)
         return answer
 

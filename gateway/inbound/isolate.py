@@ -221,7 +221,7 @@ class _OnlyMail(pickle.Unpickler):
         raise pickle.UnpicklingError(f"{module}.{name} is no part of a mail")
 
 
-_VALUES = frozenset({"Address", "Attachment", "FailedRecipient", "Forwarded", "Importance", "Invitation", "Mail", "Report"})
+_VALUES = frozenset({"Address", "Attachment", "FailedRecipient", "Feedback", "Forwarded", "Importance", "Invitation", "Mail", "Report"})
 
 
 def _loaded(answer: bytes) -> Mail:

@@ -33,11 +33,15 @@ _VERB = re.compile(rf"(?:^|[\s>\"'),.\]年月日는은がはさん、])(?:{_eith
 _VERB_ONLY = re.compile(rf"^>? ?(?:{_either(quoting.VERBS)}) ?:$")
 _OPENER = re.compile(rf"^(?:{_either(quoting.OPENERS)}),? ")
 _DATE = re.compile(r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}|\d{1,2}[:.h]\d{2}|\b(?:19|20)\d\d\b")
+_CLOCK = re.compile(r"\d{1,2}[:.h]\d{2}(?!\d|\.)")
 _DATE_FIRST = re.compile(r"^\S{0,20},? ?\d{1,4}[./ -]")
 _ADDRESS = re.compile(r"[\w.+-]{1,64}@[\w.-]{1,64}")
 _SUPERCITED = re.compile(r"^[A-Z]{1,3}> ?")
 _RULE = re.compile(r"^(?:_{5,}|-{5,}|={5,})$")
 _LABEL_KINDS = {word.replace("_", " "): kind for kind, words in quoting.LABELS.items() for word in words.split()}
+_LINE_WORDS = ("line", "ligne", "linie", "zeile", "línea", "riga", "regel", "linha")
+_LIST_FOOTER = 12
+"""Lines of the longest footer of a list."""
 _FORWARD_BY = ("forwarded by ", "transféré par ", "weitergeleitet von ")
 
 
@@ -65,10 +69,15 @@ def is_header(joined: str, quoted_next: bool) -> bool:
         return False
     dated = bool(_DATE.search(lowered))
     if _OPENER.match(lowered):
-        return dated or "@" in lowered or quoted_next
+        return quoted_next or "@" in lowered or bool(dated and _CLOCK.search(lowered))
     if _ADDRESS.search(lowered):
         return not _VERB_ONLY.match(lowered) and (dated or quoted_next or not lowered.startswith("<"))
     return dated and quoted_next and bool(_DATE_FIRST.match(lowered))
+
+
+def is_strong_header(joined: str, quoted_next: bool) -> bool:
+    """Whether a program must have written it: a date, and an address or quoted lines right below."""
+    return bool(_DATE.search(joined)) and (quoted_next or bool(_ADDRESS.search(joined)))
 
 
 def is_weak_header(line: str) -> bool:
@@ -86,6 +95,11 @@ def is_dated_and_addressed(line: str) -> bool:
     return bool(_DATE.search(line) and _ADDRESS.search(line))
 
 
+def is_header_without_colon(line: str) -> bool:
+    """For the line right above quoted lines: `Am 3.6.26 um 10:22 schrieb Ann`."""
+    return is_dated_and_addressed(line) or (has_opener(line) and bool(_DATE.search(line)) and is_header(line, False))
+
+
 def begins_with_date(line: str) -> bool:
     return bool(_DATE_FIRST.match(line))
 
@@ -93,6 +107,12 @@ def begins_with_date(line: str) -> bool:
 def has_opener(joined: str) -> bool:
     """Whether the words begin as a reply header does: On, Le, Am …"""
     return bool(_OPENER.match(joined.lower()))
+
+
+def without_opener(joined: str) -> str:
+    """The words after On, Le, Am …"""
+    found = _OPENER.match(joined.lower())
+    return joined[found.end() :] if found else joined
 
 
 def is_verb_only(line: str) -> bool:
@@ -113,28 +133,46 @@ def is_separator(line: str) -> bool:
 def is_forward(line: str) -> bool:
     """`---------- Forwarded message ---------`, `Begin forwarded message:` in their languages."""
     if line.startswith(("--", "__", "==")):
-        said = line.strip("-_= ").rstrip(" :").lower()
+        said = _lower(line.strip("-_= ").rstrip(" :"))
         return any(words in said for words in quoting.FORWARDS) or said.startswith(_FORWARD_BY)
-    return line[-1:] == ":" and line.rstrip(" :").lower() in quoting.FORWARDS
+    return line[-1:] == ":" and _lower(line.rstrip(" :")) in quoting.FORWARDS
+
+
+def _lower(words: str) -> str:
+    """Lower case, the Turkish dotted capital I as a plain i."""
+    return words.lower().replace("i\u0307", "i")
 
 
 def is_marker(line: str) -> bool:
     """The line of a service desk below which nothing new stands."""
     lowered = line.lower()
-    return ("line" in lowered or "ligne" in lowered or "linie" in lowered or "zeile" in lowered) and any(
-        words in lowered for words in quoting.REPLY_ABOVE
-    )
+    return any(word in lowered for word in _LINE_WORDS) and any(words in lowered for words in quoting.REPLY_ABOVE)
+
+
+def may_mark(lines: list[str]) -> bool:
+    """Whether any of the lines may be such a one."""
+    lowered = "\n".join(lines).lower()
+    return any(words in lowered for words in quoting.REPLY_ABOVE)
 
 
 def is_phone_line(line: str) -> bool:
     """`Sent from my phone` and the like, which a program wrote and nobody else."""
     lowered = line.lower()
-    return len(lowered) < 120 and lowered.startswith(quoting.MOBILE) and not lowered.endswith((".", "?", "!", ":"))
+    ends = lowered.endswith((".", "?", "!", ":")) and not ("proton" in lowered and lowered[-1] == ".")
+    return len(lowered) < 120 and lowered.startswith(quoting.MOBILE) and not ends
 
 
 def is_footer(line: str) -> bool:
     """The beginning of what servers append."""
     return line.lower().lstrip("*[ ").startswith(quoting.FOOTERS)
+
+
+def is_list_footer(lines: list[str]) -> bool:
+    """A rule, and below it how to leave the list."""
+    if not 1 < len(lines) <= _LIST_FOOTER or not (is_rule(lines[0]) or lines[0].strip() == "--"):
+        return False
+    said = " ".join(line[:LONGEST] for line in lines[1:]).lower()
+    return any(word in said for word in quoting.LISTS)
 
 
 def label_kind(line: str) -> str | None:
@@ -143,3 +181,37 @@ def label_kind(line: str) -> str | None:
     if not colon or len(head) > 24:
         return None
     return _LABEL_KINDS.get(head.translate(_ODD_SPACES).strip(" *").lower())
+
+
+def labels_within(line: str) -> dict[str, str]:
+    """The fields of a header that stands in one line (`From: Ann <a@x.org>To: Bob`), its labels glued to what stands before; the first of each kind."""
+    line = line[: 10 * LONGEST]
+    found: list[tuple[int, int, str]] = []
+    seen: set[str] = set()
+    colon = line.find(":")
+    while colon >= 0:
+        for start in range(max(0, colon - 24), colon):
+            kind = _LABEL_KINDS.get(line[start:colon].translate(_ODD_SPACES).rstrip().lower()) if line[start].isupper() else None
+            if kind is not None and kind not in seen:
+                seen.add(kind)
+                found.append((start, colon + 1, kind))
+                break
+        colon = line.find(":", colon + 1)
+    ends = [start for start, _, _ in found[1:]] + [len(line)]
+    return {kind: line[begin:end].strip() for (_, begin, kind), end in zip(found, ends, strict=False)}
+
+
+def address_in(line: str) -> str:
+    """The first mail address in the line, '' for none."""
+    found = _ADDRESS.search(line[: 10 * LONGEST])
+    return found.group().rstrip(".") if found else ""
+
+
+def is_announced(line: str) -> bool:
+    """A forward announced in a line that may go on with its header (Yahoo)."""
+    if is_forward(line):
+        return True
+    if not line.startswith(("--", "__", "==")):
+        return False
+    said, dashes, _ = line.lstrip("-_= ").partition("--")
+    return bool(dashes) and _lower(said.strip()) in quoting.FORWARDS

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from datetime import datetime
 
-from core.mail import Address, Attachment, Importance, Mail
+from core.mail import Address, Attachment, Forwarded, Importance, Mail
 from gateway.inbound.address import read_addresses, read_date
-from gateway.inbound.body import Choice, Reading, choose, read_bodies
+from gateway.inbound.attachments import collect, whole_mail
+from gateway.inbound.body import Reading, choose, read_bodies
 from gateway.inbound.bounce import read_report
 from gateway.inbound.budget import DEFAULT, HEADER_ONLY, Budget
-from gateway.inbound.content import split
-from gateway.inbound.filename import part_name
+from gateway.inbound.feedback import read_feedback
 from gateway.inbound.identity import message_id, message_ids
+from gateway.inbound.new_text import Content, read_content
+from gateway.inbound.remote import remote_count
 from gateway.inbound.structure import Part, Tree, scan
-from gateway.inbound.transfer import decode, decoded_size
+from gateway.inbound.transfer import decode, decode_text_octets
 from gateway.inbound.words import decode_words, raw_text
 from gateway.routing.forward import is_forward
 
@@ -35,6 +38,10 @@ _NEVER_ENCODED = frozenset({"authentication-results"})
 """Kept as written: the server in front of us strips forged ones by what it reads, and encoded words have no meaning there (RFC 8601 section 2.2)."""
 _ID_LISTS = frozenset({"in-reply-to", "references"})
 _MOST_DEFECTS = 50
+_LARGEST_ORIGINAL = 1_000_000
+"""Bytes of an attached mail whose text is read for what the forward is about; of a larger one its header."""
+_LONGEST_ORIGINAL = 50_000
+"""Characters of that text which are kept apart."""
 
 
 def parse(raw: bytes, *, budget: Budget = DEFAULT) -> Mail:
@@ -55,8 +62,9 @@ def assemble(raw: bytes, tree: Tree, budget: Budget) -> Mail:
     header = _Header(tree, budget)
     choice = choose(tree)
     reading = read_bodies(raw, choice, budget)
-    attachments = _attachments(raw, tree, choice, reading)
-    new_text, quoted_text = split(reading.text, forwarded=is_forward(header.subject))
+    collected = collect(raw, tree, choice, reading, budget)
+    attachments = tuple(collected.attachments)
+    content = _content(raw, tree, header, reading, budget)
     excess = [*tree.excess, *header.excess, *reading.excess]
     defects = [*excess, *tree.defects, *header.defects, *reading.defects]
     return Mail(
@@ -74,11 +82,16 @@ def assemble(raw: bytes, tree: Tree, budget: Budget) -> Mail:
         headers=header.kept,
         content_type=tree.root.content_type,
         text=reading.text,
-        new_text=new_text,
-        quoted_text=quoted_text,
-        html=reading.html,
-        attachments=attachments,
+        new_text=content.new_text,
+        quoted_text=content.quoted_text,
+        html=content.html,
+        attachments=(*attachments, whole_mail(raw)) if excess else attachments,
+        forwarded=content.forwarded,
+        invitation=collected.invitation,
+        protection=collected.protection,
+        remote=remote_count(reading.html),
         report=read_report(raw, tree, header.first, reading.text),
+        feedback=read_feedback(raw, tree, reading.text),
         content_key=_content_key(raw, header, reading, attachments),
         size=len(raw),
         defects=tuple(dict.fromkeys(defects[:_MOST_DEFECTS])),
@@ -87,12 +100,38 @@ def assemble(raw: bytes, tree: Tree, budget: Budget) -> Mail:
 
 
 def header_only(raw: bytes, reason: str) -> Mail:
-    """What the header alone says, the rest one attachment: for mail whose content could not be read within the limits."""
+    """What the header alone says, the whole mail one attachment: for mail whose content could not be read within the limits."""
     raw = lone_cr_mended(raw)
     tree = scan(raw, HEADER_ONLY)
     tree.excess[:] = [reason]
-    tree.root = Part(tree.root.start, len(raw), body=tree.root.body, content_type="application/octet-stream")
+    tree.root = Part(tree.root.start, tree.root.body, body=tree.root.body, content_type="application/octet-stream")
     return assemble(raw, tree, HEADER_ONLY)
+
+
+def _content(raw: bytes, tree: Tree, header: _Header, reading: Reading, budget: Budget) -> Content:
+    """New and quoted text, and the forwarded original: from the text, or else from the mail attached to a forward."""
+    page = reading.page if reading.page is not None and reading.page.text == reading.text else None
+    replies = bool(header.first.get("in-reply-to") or header.first.get("references"))
+    recipients = {address.key for address in (*header.to, *header.cc)}
+    content = read_content(reading.text, reading.html, page, header.subject, replies=replies, recipients=recipients)
+    if content.forwarded is None and is_forward(header.subject):
+        return replace(content, forwarded=_attached_original(raw, tree, budget))
+    return content
+
+
+def _attached_original(raw: bytes, tree: Tree, budget: Budget) -> Forwarded | None:
+    """What the first attached mail says of itself; its text only where it is small enough to be read once more."""
+    part = next((one for one in tree.leaves() if one.content_type == "message/rfc822" and one.end - one.body > 0), None)
+    if part is None:
+        return None
+    inner = decode_text_octets(raw[part.body : min(part.end, part.body + _LARGEST_ORIGINAL)], part.encoding)
+    inner_tree = scan(inner, budget if part.end - part.body < _LARGEST_ORIGINAL else HEADER_ONLY)
+    head = _Header(inner_tree, budget)
+    if not head.from_:
+        return None
+    body = read_bodies(inner, choose(inner_tree), budget) if part.end - part.body < _LARGEST_ORIGINAL else Reading()
+    text = read_content(body.text, "", body.page, head.subject, replies=True).new_text[:_LONGEST_ORIGINAL]
+    return Forwarded(head.from_[0], head.to, head.cc, head.subject, head.first.get("date", "")[:200], text)
 
 
 class _Header:
@@ -174,35 +213,6 @@ def _importance(first: dict[str, str]) -> Importance:
     return Importance.NORMAL
 
 
-def _attachments(raw: bytes, tree: Tree, choice: Choice, reading: Reading) -> tuple[Attachment, ...]:
-    wanted = {part.start for part in (*choice.attachments, *reading.oversized)}
-    if not wanted:
-        return ()
-    found = []
-    for index, part in enumerate(tree.leaves(), 1):
-        if part.start in wanted and part.end > part.body:
-            found.append(_attachment(raw, part, index, reading.html))
-    return tuple(found)
-
-
-def _attachment(raw: bytes, part: Part, index: int, html: str) -> Attachment:
-    length = part.end - part.body
-    content_id = raw_text(part.content_id).strip("<> ")
-    shown = bool(content_id) and (f"cid:{content_id}" in html or (part.inside == "multipart/related" and part.content_type.startswith("image/")))
-    return Attachment(
-        name=part_name(part.disposition_parameters, part.parameters, part.content_type, index),
-        content_type=part.content_type,
-        offset=part.body,
-        length=length,
-        encoding=part.encoding,
-        size=decoded_size(raw, part.body, length, part.encoding),
-        sha256=hashlib.sha256(memoryview(raw)[part.body : part.end]).hexdigest(),
-        content_id=content_id,
-        inline=shown,
-        charset=raw_text(part.parameters.get("charset", "").encode("latin-1", "replace"))[:60],
-    )
-
-
 def _content_key(raw: bytes, header: _Header, reading: Reading, attachments: tuple[Attachment, ...]) -> str:
     """SHA-256 over what a person sees; white space, line ends and the order of recipients do not count (behaviour.md E-05)."""
     digest = hashlib.sha256()
@@ -223,6 +233,6 @@ def _content_key(raw: bytes, header: _Header, reading: Reading, attachments: tup
 def _canonical_hash(raw: bytes, one: Attachment) -> str:
     """The hash with CRLF line ends: the same mail out of a Maildir and over SMTP is the same."""
     line_end = raw.find(b"\n", one.offset, one.offset + min(one.length, 4_000))
-    if line_end <= one.offset or raw[line_end - 1] == 13:
+    if one.within or line_end <= one.offset or raw[line_end - 1] == 13:
         return one.sha256
     return hashlib.sha256(raw[one.offset : one.offset + one.length].replace(b"\n", b"\r\n")).hexdigest()

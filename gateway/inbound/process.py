@@ -45,6 +45,8 @@ TRIES = 4
 """How often one mail is decided again because something changed under it."""
 SOON = timedelta(seconds=2)
 """Before a mail that met a passing fault is looked at again."""
+UNINSPECTED = timedelta(seconds=15)
+"""The same for one that waits for a scanner: there may be thousands of them."""
 
 GONE = "The worker ended three times while it was processing this mail."
 
@@ -86,7 +88,7 @@ class Processor:
         self._on_mail_queued = on_mail_queued
         self._decider = Decider(setups, keys, clock, limits or Brakes(), ring)
         self._recovered = False
-        self._owed: dict[str, Claimed] = {}
+        self._owed: dict[str, tuple[Claimed, timedelta]] = {}
         self._lock = threading.Lock()
 
     # ------------------------------------------------------------ what is to be done
@@ -183,7 +185,7 @@ class Processor:
         except (LostLease, NotYet) as passing:
             self._give_back(claimed, passing)
         except NotInspected as waits:
-            log.warning("not_inspected", extra={"inbound_id": claimed.id, "because": str(waits)})
+            log.info("not_inspected", extra={"inbound_id": claimed.id, "because": str(waits)})
             self._give_back(claimed, waits)
         except Exception as fault:  # the edge of the handler: one mail must never stop the others, and the fault is kept with the mail
             if is_passing_fault(fault):
@@ -198,7 +200,7 @@ class Processor:
         if isinstance(fault, LostLease):
             return
         with self._lock:
-            self._owed[claimed.id] = claimed
+            self._owed[claimed.id] = (claimed, UNINSPECTED if isinstance(fault, NotInspected) else SOON)
         try:
             with self._database.lazy() as connection:
                 self._pay_back(connection, self._clock.now())
@@ -209,8 +211,8 @@ class Processor:
     def _pay_back(self, connection: Connection, now: datetime) -> None:
         with self._lock:
             owed, self._owed = self._owed, {}
-        for claimed in owed.values():
-            inbound_claims.release(connection, claimed, now, delay=SOON)
+        for claimed, delay in owed.values():
+            inbound_claims.release(connection, claimed, now, delay=delay)
 
     def _failed(self, claimed: Claimed, fault: Exception) -> None:
         """Our own fault: an attempt is counted, and after three the mail is quarantined with the reason (law 7)."""
@@ -269,7 +271,10 @@ class Processor:
         mail = self._read_mail(raw)
         given = envelope or Envelope("explain")
         asked = replace(given, door=given.door if given.sender else "explain", received_at=given.received_at or now)
-        inspection = self._inspect(raw, mail, asked)
+        try:
+            inspection = self._inspect(raw, mail, asked)
+        except NotInspected:  # what would be decided once it is
+            inspection = Inspection(mail)
         with self._database.read() as connection:
             claimed = Claimed("", 0, asked, self._holder)
             return explanation(self._decider.decide(connection, claimed, inspection.mail, now, writes=False, checked=inspection.authentication))

@@ -2,234 +2,120 @@
 
 from __future__ import annotations
 
-VERBS = (
-    "wrote",
-    "writes",
-    "a écrit",
-    "a ecrit",
-    "écrivait",
-    "schrieb",
-    "schrieb am",
-    "escribió",
-    "escreveu",
-    "ha scritto",
-    "scrive",
-    "schreef",
-    "geschreven",
-    "skrev",
-    "kirjoitti",
-    "napisał",
-    "napisała",
-    "napisał(a)",
-    "napsal",
-    "napsal(a)",
-    "napísal",
-    "napísal(a)",
-    "написал",
-    "написала",
-    "написал(а)",
-    "пишет",
-    "пише",
-    "a scris",
-    "írta",
-    "yazdı",
-    "şunu yazdı",
-    "wrote the following",
-    "書きました",
-    "のメール",
-    "写道",
-    "寫道",
-    "작성",
+
+def _rows(text: str) -> tuple[str, ...]:
+    """Rows of words with `|` between them; `_` stands for a space at the end of a word, and may for one within."""
+    return tuple(word.strip().replace("_", " ") for row in text.strip().split("\n") for word in row.split("|"))
+
+
+VERBS = _rows(
+    """
+    wrote | writes | wrote the following | a écrit | a ecrit | écrivait | schrieb | schrieb am | geschrieben | escribió | escribio | ha escrito
+    escreveu | ha scritto | scrive | schreef | geschreven | skrev | kirjoitti | napisał | napisała | napisał(a) | napsal | napsal(a) | napísal
+    napísal(a) | написал | написала | написал(а) | пишет | пише | a scris | írta | yazdı | şunu yazdı | 書きました | のメール | 写道 | 寫道 | 작성
+    """
 )
 """The verb of a reply header: `On …, X wrote:`."""
 
-OPENERS = (
-    "on",
-    "le",
-    "am",
-    "el",
-    "em",
-    "il",
-    "op",
-    "den",
-    "dne",
-    "dnia",
-    "w dniu",
-    "pe",
-    "em",
-    "tarihinde",
-    "il giorno",
-    "il",
+OPENERS = _rows(
+    """
+    on | le | am | el | em | no dia | il | il giorno | in data | op | den | dne | dnia | w dniu | pe | tarihinde
+    """
 )
 """The word a reply header begins with, where it does not begin with the date or the writer."""
 
 LABELS = {
-    "from": "from de von da van od fra från от de_la lähettäjä kimden отправитель від_кого šalje expeditorul expéditeur nadawca feladó "
-    "发件人 差出人 寄件者 보낸_사람",
-    "date": "sent date envoyé envoyé_le date_d'envoi gesendet datum inviato data enviado enviado_el fecha enviada_em verzonden skickat sendt "
-    "wysłano päivämäärä отправлено дата gönderildi dato dátum dată odesláno dne 发送时间 日期 送信日時 lähetetty",
-    "to": "to à a an aan para pour do till til destinataire destinatarul vastaanottaja кому kime adresat komu pre prima címzett 收件人 宛先 收件者 "
-    "받는_사람 per",
+    "from": "from de von da van od fra från от de_la lähettäjä kimden отправитель від_кого šalje expeditorul expéditeur nadawca feladó remitente "
+    "remetente mittente afzender absender 发件人 差出人 寄件者 送信元 보낸_사람",
+    "date": "sent date envoyé envoyé_le envoyée date_d'envoi gesendet datum inviato inviata data enviado enviada enviado_el fecha fecha_de_envío "
+    "data_de_envio enviada_em enviado_em verzonden skickat sendt wysłano päivämäärä отправлено дата gönderildi tarih trimis elküldve dato dátum dată "
+    "odesláno dne 发送时间 日期 送信日時 日付 lähetetty",
+    "to": "to à a an aan para pour do till til destinataire destinataires destinatario destinatarios destinatarul empfänger ontvanger "
+    "vastaanottaja кому kime adresat komu pre prima címzett către 收件人 宛先 收件者 送信先 받는_사람 per",
     "subject": "subject objet sujet betreff oggetto asunto assunto onderwerp ämne emne aihe temat тема konu předmět predmet tárgy subiect subiectul "
     "主题 件名 主旨 제목",
-    "cc": "cc copie copie_à kopie kopia kopio kopi копия cc_: copia kópia reply-to répondre_à importance attachments pièces_jointes",
+    "cc": "cc copie copie_à kopie kopia kopio kopi копия копія copia cópia kópia másolat con_copia com_cópia dw",
+    "other": "reply-to répondre_à antwort_an responder_a rispondi_a bcc cci importance priority priorité priorität attachments pièces_jointes anlagen "
+    "allegati organization message-id sender",
 }
 """Header lines above the quoted mail in Outlook and its like, by what they name (`_` stands for a space)."""
 
-SEPARATORS = (
-    "original message",
-    "original appointment",
-    "message d'origine",
-    "message original",
-    "message d'origine",
-    "rendez-vous d'origine",
-    "ursprüngliche nachricht",
-    "originalnachricht",
-    "original-nachricht",
-    "mensaje original",
-    "mensagem original",
-    "messaggio originale",
-    "oorspronkelijk bericht",
-    "ursprungligt meddelande",
-    "oprindelig meddelelse",
-    "opprinnelig melding",
-    "alkuperäinen viesti",
-    "wiadomość oryginalna",
-    "původní zpráva",
-    "исходное сообщение",
-    "オリジナルメッセージ",
-    "reply message",
+SEPARATORS = _rows(
+    """
+    original message | original appointment | original mail | message d'origine | message original | mail original | courriel original
+    rendez-vous d'origine | ursprüngliche mail | ursprünglicher termin | cita original | correo original | e-mail original | appuntamento originale
+    mail originale | originele bericht | ursprüngliche nachricht | originalnachricht | original-nachricht | mensaje original | mensagem original
+    messaggio originale | oorspronkelijk bericht | ursprungligt meddelande | oprindelig meddelelse | opprinnelig melding | alkuperäinen viesti
+    wiadomość oryginalna | původní zpráva | исходное сообщение | オリジナルメッセージ | reply message
+    """
 )
 """Between dashes: `-----Original Message-----`."""
 
-FORWARDS = (
-    "forwarded message",
-    "forwarded by",
-    "forwarded mail",
-    "begin forwarded message",
-    "message transféré",
-    "message transmis",
-    "message réexpédié",
-    "début du message transféré",
-    "début du message réexpédié",
-    "transféré par",
-    "weitergeleitete nachricht",
-    "anfang der weitergeleiteten nachricht",
-    "anfang der weitergeleiteten e-mail",
-    "weitergeleitet von",
-    "messaggio inoltrato",
-    "inizio messaggio inoltrato",
-    "mensaje reenviado",
-    "inicio del mensaje reenviado",
-    "mensagem encaminhada",
-    "mensagem reencaminhada",
-    "início da mensagem encaminhada",
-    "início da mensagem reencaminhada",
-    "doorgestuurd bericht",
-    "begin doorgestuurd bericht",
-    "vidarebefordrat meddelande",
-    "vidarebefordrat mejl",
-    "videresendt meddelelse",
-    "start på videresendt besked",
-    "videresendt melding",
-    "välitetty viesti",
-    "välitetty viesti alkaa",
-    "edelleenlähetetty viesti",
-    "przekazana wiadomość",
-    "wiadomość przesłana dalej",
-    "treść przekazanej wiadomości",
-    "początek przekazywanej wiadomości",
-    "přeposlaná zpráva",
-    "preposlaná správa",
-    "začiatok preposlanej správy",
-    "započni proslijeđenu poruku",
-    "mesaj redirecționat",
-    "începe mesajul redirecționat",
-    "továbbított üzenet",
-    "iletilen ileti",
-    "iletilmiş ileti başlangıcı",
-    "пересылаемое сообщение",
-    "начало переадресованного сообщения",
-    "початок листа, що пересилається",
-    "転送されたメッセージ",
-    "転送メール",
+FORWARDS = _rows(
+    """
+    forwarded message | forwarded mail | forwarded email | begin forwarded message | message retransmis | message renvoyé | courriel transféré
+    weitergeleitete mail | weitergeleitete e-mail | messaggio girato | mensaje enviado | reenviado por | inoltrato da | doorgestuurd door
+    encaminhado por | doorgezonden bericht | forwarded by | message transféré | message transmis | message réexpédié | début du message transféré
+    début du message réexpédié | transféré par | weitergeleitete nachricht | anfang der weitergeleiteten nachricht
+    anfang der weitergeleiteten e-mail | weitergeleitet von | messaggio inoltrato | inizio messaggio inoltrato | mensaje reenviado
+    inicio del mensaje reenviado | mensagem encaminhada | mensagem reencaminhada | início da mensagem encaminhada | início da mensagem reencaminhada
+    doorgestuurd bericht | begin doorgestuurd bericht | vidarebefordrat meddelande | vidarebefordrat mejl | videresendt meddelelse
+    start på videresendt besked | videresendt melding | メッセージを転送 | välitetty viesti | välitetty viesti alkaa | edelleenlähetetty viesti
+    przekazana wiadomość | wiadomość przesłana dalej | treść przekazanej wiadomości | początek przekazywanej wiadomości | přeposlaná zpráva
+    preposlaná správa | začiatok preposlanej správy | započni proslijeđenu poruku | mesaj redirecționat | începe mesajul redirecționat
+    továbbított üzenet | iletilen ileti | iletilmiş ileti başlangıcı | пересылаемое сообщение | начало переадресованного сообщения
+    початок листа, що пересилається | 転送されたメッセージ | 転送メール
+    """
 )
 """A line that announces a forwarded mail, between dashes or alone with a colon."""
 
-MOBILE = (
-    "sent from ",
-    "sent via ",
-    "sent using ",
-    "sent with ",
-    "get outlook for ",
-    "envoyé de ",
-    "envoyé depuis ",
-    "envoyé à partir ",
-    "envoyé avec ",
-    "envoyé via ",
-    "envoyé par ",
-    "télécharger outlook pour ",
-    "obtenir outlook pour ",
-    "obtenez outlook pour ",
-    "provenance : courrier",
-    "von meinem ",
-    "gesendet von ",
-    "gesendet mit ",
-    "gesendet über ",
-    "outlook für ",
-    "holen sie sich outlook",
-    "enviado desde ",
-    "enviado do ",
-    "enviado de ",
-    "inviato da ",
-    "verzonden vanaf ",
-    "verstuurd vanaf ",
-    "skickat från ",
-    "sendt fra ",
-    "wysłane z ",
-    "отправлено с ",
+MOBILE = _rows(
+    """
+    sent_from_ | sent_via_ | sent_using_ | sent_with_ | get_outlook_for_ | envoyé_de_ | envoyé_depuis_ | envoyé_à_partir_ | envoyé_avec_ | envoyé_via_
+    envoyé_par_ | télécharger_outlook_pour_ | obtenir_outlook_pour_ | obtenez_outlook_pour_ | provenance_:_courrier | von_meinem_ | gesendet_von_
+    gesendet_mit_ | gesendet_über_ | outlook_für_ | holen_sie_sich_outlook | enviado_desde_ | enviado_do_ | enviado_de_ | inviato_da_
+    verzonden_vanaf_ | verstuurd_vanaf_ | mandato_da_ | ottieni_outlook_per_ | scarica_outlook_per_ | obtener_outlook_para_ | obtenha_o_outlook_para_
+    obter_o_outlook_para_ | descargar_outlook_para_ | transferir_o_outlook_para_ | download_outlook_voor_ | outlook_downloaden_voor_ | outlook_voor_
+    verzonden_met_ | verstuurd_met_ | verstuurd_via_ | skickat_från_ | sendt_fra_ | wysłane_z_ | отправлено_с_
+    """
 )
 """Beginnings of the line a phone puts below what was written."""
 
-FOOTERS = (
-    "this email and any",
-    "this e-mail and any",
-    "this email message and any",
-    "this message and any",
-    "this email is confidential",
-    "this e-mail is confidential",
-    "confidentiality notice",
-    "disclaimer",
-    "virus-free.",
-    "you received this message because",
-    "to unsubscribe",
-    "ce message et ",
-    "ce message est confidentiel",
-    "ce courriel et ",
-    "ce courriel est confidentiel",
-    "ce mail et ",
-    "cet e-mail et ",
-    "cet email et ",
-    "avis de confidentialité",
-    "les informations contenues dans ce",
-    "garanti sans virus",
-    "sans virus.",
-    "l'absence de virus dans ce courrier",
-    "pensez à l'environnement",
-    "avant d'imprimer",
-    "diese e-mail enthält",
-    "diese nachricht enthält",
-    "virenfrei.",
+FOOTERS = _rows(
+    """
+    this_email_and_any | this_e-mail_and_any | this_email_message_and_any | this_message_and_any | this_email_is_confidential
+    this_e-mail_is_confidential | confidentiality_notice | disclaimer | virus-free. | you_received_this_message_because | to_unsubscribe
+    ce_message_et_ | ce_message_est_confidentiel | ce_courriel_et_ | ce_courriel_est_confidentiel | ce_mail_et_ | cet_e-mail_et_ | cet_email_et_
+    avis_de_confidentialité | les_informations_contenues_dans_ce | garanti_sans_virus | sans_virus. | l'absence_de_virus_dans_ce_courrier
+    pensez_à_l'environnement | avant_d'imprimer | diese_e-mail_enthält | diese_nachricht_enthält | diese_nachricht_ist_vertraulich
+    diese_e-mail_ist_vertraulich | der_inhalt_dieser_e-mail | der_inhalt_dieser_nachricht | este_mensaje_y_ | este_mensaje_contiene
+    este_mensaje_va_dirigido | este_correo_electrónico_y_ | este_correo_y_ | este_correo_electrónico_contiene | aviso_de_confidencialidad
+    aviso_legal | antes_de_imprimir | libre_de_virus | esta_mensagem_e_ | esta_mensagem_pode_conter | esta_mensagem_contém | este_e-mail_e_
+    este_email_e_ | aviso_de_confidencialidade | livre_de_vírus | questo_messaggio_e_ | questo_messaggio_contiene | questa_e-mail_e_
+    le_informazioni_contenute_in_ | avviso_di_riservatezza | ai_sensi_del_ | mail_priva_di_virus | privo_di_virus | dit_bericht_en_ | dit_bericht_is_
+    dit_bericht_kan_ | deze_e-mail_en_ | deze_e-mail_is_ | de_informatie_in_dit_ | de_informatie_verzonden_ | virusvrij. | vous_recevez_ce_message
+    vous_avez_reçu_ce_message | pour_se_désabonner | pour_vous_désabonner | sie_erhalten_diese_nachricht | has_recibido_este_mensaje
+    you_are_receiving_this | você_recebeu_essa_mensagem | hai_ricevuto_questo_messaggio | je_ontvangt_dit_bericht | unsubscribe | virenfrei.
+    """
 )
 """Beginnings of paragraphs that servers append below everything; only below a quotation are they taken for that."""
 
-REPLY_ABOVE = (
-    "reply above this line",
-    "type your reply above",
-    "répondre au-dessus de cette ligne",
-    "répondez au-dessus de cette ligne",
-    "écrivez votre réponse au-dessus",
-    "bitte oberhalb dieser linie antworten",
-    "antworten sie oberhalb dieser zeile",
+REPLY_ABOVE = _rows(
+    """
+    reply above this line | type your reply above | répondre au-dessus de cette ligne | répondez au-dessus de cette ligne
+    écrivez votre réponse au-dessus | bitte oberhalb dieser linie antworten | antworten sie oberhalb dieser zeile
+    bitte antworten sie oberhalb dieser linie | responda por encima de esta línea | responder por encima de esta línea
+    escriba su respuesta por encima de esta línea | rispondi sopra questa riga | rispondere sopra questa riga | rispondere al di sopra di questa riga
+    antwoord boven deze regel | reageer boven deze regel | typ uw antwoord boven deze regel | responda acima desta linha
+    responder acima desta linha | écrire au-dessus de cette ligne
+    """
 )
 """Said by service desks, ours too, in the line below which nothing new stands."""
+
+LISTS = _rows(
+    """
+    mailing list | mailinglist | mailman | listinfo | unsubscribe | se désabonner | désinscription | abmelden | abbestellen | darse de baja
+    cancelar la suscripción | disiscriversi | cancellare l'iscrizione | uitschrijven | afmelden | cancelar a inscrição | groups.google.com
+    """
+)
+"""In what lists append below each mail."""

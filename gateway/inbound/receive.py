@@ -1,4 +1,4 @@
-"""Mails from a pipe (`guichet receive`) and from files (`guichet import eml`): where their envelope comes from and what the caller is told; storing is `intake.py`."""
+"""Mails from a pipe (`guichet receive`) and from files (`guichet import eml`): their envelope and what the caller is told; storing is `intake.py`."""
 
 from __future__ import annotations
 
@@ -131,16 +131,22 @@ def without_mbox_line(raw: bytes) -> bytes:
 def header_sender(raw: bytes) -> str:
     """The envelope sender as the mail itself tells it: Return-Path (`<>` is the null sender), else From, which is never null."""
     head = raw[:HEADER_LIMIT]
-    returned = _header_field(head, b"return-path:")
+    returned = header_field(head, b"return-path:")
     if returned is not None:
-        return without_brackets(returned)
+        return without_null_sender(returned)
     from gateway.inbound.address import read_addresses  # brings a mail parser, which a pipe hook seldom needs
 
-    found, _ = read_addresses(_header_field(head, b"from:") or "", 1)
+    found, _ = read_addresses(header_field(head, b"from:") or "", 1)
     return found[0].address if found else ""
 
 
-def _header_field(head: bytes, name: bytes) -> str | None:
+def header_of(raw: bytes) -> bytes:
+    """The header with the empty line that ends it, or all there is; line ends may be of either kind."""
+    ends = [place + len(end) for end in (b"\n\n", b"\n\r\n") if (place := raw.find(end)) >= 0]
+    return raw[: min(ends)] if ends else raw
+
+
+def header_field(head: bytes, name: bytes) -> str | None:
     """The value of the first field of that name, unfolded, or None."""
     lines = iter(head.split(b"\n"))
     for line in lines:

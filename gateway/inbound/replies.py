@@ -1,4 +1,4 @@
-"""What the SMTP door says, as one table: basic code, enhanced code (RFC 3463) and sentence; when it is said is `conversation.py`.
+"""What the SMTP and LMTP doors say, as one table: basic code, enhanced code (RFC 3463) and sentence; when it is said is `conversation.py`.
 
 A reply never quotes what the client sent and never carries the words of a fault of ours. 4xx says "later" for everything
 that passes; 5xx is kept for what the sender must be told.
@@ -16,7 +16,7 @@ REPLIES: dict[str, str] = {
     "bye": "221 2.0.0 Goodbye",
     "start_tls": "220 2.0.0 Begin TLS",
     "verify": "252 2.0.0 Try a delivery to find out",
-    "help": "214 2.0.0 RFC 5321: EHLO HELO MAIL RCPT DATA RSET NOOP VRFY STARTTLS QUIT",
+    "help": "214 2.0.0 RFC 5321 and 2033: EHLO HELO LHLO MAIL RCPT DATA RSET NOOP VRFY STARTTLS QUIT",
     # later, please
     "closing": "421 4.3.2 The service is closing, please come again",
     "busy": "421 4.3.2 Too many connections, please come again",
@@ -26,7 +26,7 @@ REPLIES: dict[str, str] = {
     "timeout": "421 4.4.2 Nothing was heard for too long",
     "too_many_errors": "421 4.7.0 Too many errors",
     "too_many_commands": "421 4.7.0 Too many commands without a mail",
-    "foreign": "421 4.7.0 This is an SMTP service",
+    "foreign": "421 4.7.0 This is a mail service",
     "flood": "421 4.3.4 Far too much was sent",
     "fault": "451 4.3.0 A passing fault of ours, please try again later",
     "no_room": "452 4.3.1 Too much is being received at present, please try again later",
@@ -38,14 +38,14 @@ REPLIES: dict[str, str] = {
     "line_too_long": "500 5.5.2 The line is too long",
     "bare_line_end": "500 5.5.2 Lines must end with CRLF",
     "nul": "500 5.5.2 NUL is not allowed in a command",
-    "say_who": "501 5.5.4 Say who you are: EHLO and a name",
+    "say_who": "501 5.5.4 Say who you are: a name is missing",
     "no_argument": "501 5.5.4 This command has no argument",
     "mail_syntax": "501 5.5.4 Expected: MAIL FROM:<address> and known parameters",
     "rcpt_syntax": "501 5.5.4 Expected: RCPT TO:<address>",
     "bad_sender": "501 5.1.7 The sender's address is not valid",
     "bad_recipient": "501 5.1.3 The recipient's address is not valid",
     "not_implemented": "502 5.5.1 Command not implemented",
-    "hello_first": "503 5.5.1 EHLO comes first",
+    "hello_first": "503 5.5.1 A greeting comes first: EHLO, in LMTP LHLO",
     "mail_first": "503 5.5.1 MAIL comes first",
     "mail_once": "503 5.5.1 MAIL was given already",
     "recipient_first": "503 5.5.1 No recipient was accepted",

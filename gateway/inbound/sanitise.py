@@ -8,6 +8,7 @@ from collections import Counter
 import nh3
 
 from gateway.inbound.charset import clean
+from gateway.inbound.remote import held, inert
 
 _TAGS = set(
     """a abbr address article b big blockquote br caption center code col colgroup dd del div dl dt em figcaption figure font footer
@@ -17,12 +18,12 @@ _TAGS = set(
 _ATTRIBUTES = {
     "*": {"align", "bgcolor", "dir", "height", "lang", "style", "title", "valign", "width"},
     "a": {"href", "name"},
-    "div": {"id"},
-    "blockquote": {"type"},
+    "div": {"id", "name"},
+    "blockquote": {"id", "name", "type"},
     "col": {"span"},
     "colgroup": {"span"},
     "font": {"color", "face", "size"},
-    "hr": {"color", "noshade", "size"},
+    "hr": {"color", "id", "noshade", "size"},
     "img": {"alt", "border", "src"},
     "li": {"type", "value"},
     "ol": {"start", "type"},
@@ -31,8 +32,13 @@ _ATTRIBUTES = {
     "th": {"colspan", "nowrap", "rowspan"},
     "ul": {"type"},
 }
-_QUOTE_CLASSES = {"gmail_quote", "gmail_attr", "gmail_extra", "moz-cite-prefix", "moz-signature", "yahoo_quoted"}
-_QUOTE_IDS = {"divRplyFwdMsg", "appendonsend"}
+_QUOTE_CLASSES = set(
+    """gmail_quote gmail_quote_container gmail_attr gmail_extra gmail_signature moz-cite-prefix moz-forward-container moz-signature
+    yahoo_quoted protonmail_quote protonmail_signature_block ms-outlook-mobile-reference-message""".split()
+)
+_QUOTE_TAGS = "div blockquote span p pre table td".split()
+_QUOTE_IDS = {"divRplyFwdMsg", "appendonsend", "zwchr"}
+"""What mail programs write around quotations; every other class and id goes, our own included."""
 _STYLES = {
     *"background-color color direction display font font-family font-size font-style font-variant font-weight height letter-spacing".split(),
     *"line-height list-style-type text-align text-decoration text-indent text-transform vertical-align white-space width word-spacing".split(),
@@ -56,11 +62,13 @@ def _allowed(tag: str, attribute: str, value: str) -> str | None:
     if attribute == "style":
         return _inert_style(value) if _ACTIVE.search(value) else value
     if attribute == "src":
-        return value if value[:4].lower() == "cid:" else None
+        return value if value[:4].lower() == "cid:" else held(value)
     if attribute == "href":
         return None if value.strip()[:4].lower() == "cid:" else value
     if attribute == "id":
         return value if value in _QUOTE_IDS else None
+    if attribute == "name" and tag != "a":
+        return value if value == "quote" else None
     return value
 
 
@@ -77,7 +85,7 @@ _CLEANER = nh3.Cleaner(
     attribute_filter=_allowed,
     url_schemes={"http", "https", "mailto", "tel", "cid"},
     url_relative="deny",
-    allowed_classes={"div": _QUOTE_CLASSES, "blockquote": _QUOTE_CLASSES},
+    allowed_classes=dict.fromkeys(_QUOTE_TAGS, _QUOTE_CLASSES),
     filter_style_properties=_STYLES,
     link_rel="noopener noreferrer nofollow",
 )
@@ -93,7 +101,7 @@ def sanitise(html: str) -> str | None:
         if type(panic).__name__ != "PanicException":
             raise
         return None
-    return clean(safe) if "&#" in html else safe  # a number can stand for a control
+    return inert(clean(safe) if "&#" in html else safe)  # a number can stand for a control
 
 
 def _is_bomb(html: str) -> bool:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
+import os
 import socket
 import threading
 from collections import deque
@@ -22,6 +24,8 @@ from gateway.inbound.wire import Wire
 
 BACKLOG = 512
 LAST_WORDS_SECONDS = 2.0
+SOCKET_MODE = 0o660
+"""Who may open a socket in the file system: our user and our group, in which the MTA's user must be."""
 
 log = logging.getLogger("guichet.smtp")
 
@@ -31,11 +35,13 @@ class SmtpOptions:
     """What an administrator may set. Sizes in bytes, times in seconds; port 0 takes a free one.
 
     `unlimited_peers` are networks without a cap of their own: the MTA in front of the gateway. `max_held` bounds the
-    content that all connections together hold in memory. An empty `hostname` is the name of this machine.
+    content that all connections together hold in memory. An empty `hostname` is the name of this machine. With `socket`, a place
+    in the file system, that is listened at instead of `host` and `port`.
     """
 
     host: str = "127.0.0.1"
     port: int = 2525
+    socket: Path | None = None
     hostname: str = ""
     max_size: int = MAX_SIZE
     tls_certificate: Path | None = None
@@ -90,10 +96,11 @@ class SmtpDoor:
     def start(self) -> None:
         """Listen; `port` is then the real one. Returns when connections are taken."""
         started: Future[int] = Future()
-        self._thread = threading.Thread(target=self._run, args=(started,), name="smtp", daemon=True)
+        self._thread = threading.Thread(target=self._run, args=(started,), name=self.conversation.door_name, daemon=True)
         self._thread.start()
         self.port = started.result()
-        log.info("smtp_listening", extra={"host": self.options.host, "port": self.port})
+        where = {"socket": str(self.options.socket)} if self.options.socket else {"host": self.options.host, "port": self.port}
+        log.info(f"{self.conversation.door_name}_listening", extra=where)
 
     def stop(self, drain_seconds: float = 30.0) -> None:
         """Take no more connections, send idle ones away with 421, and give mails on their way that long to get their answer."""
@@ -124,11 +131,22 @@ class SmtpDoor:
     async def _serve(self, started: Future[int]) -> None:
         self._loop = loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
-        server = await loop.create_server(lambda: self.conversation(self, loop), self.options.host, self.options.port, backlog=BACKLOG)
-        started.set_result(server.sockets[0].getsockname()[1])
+        server = await self._listen(loop)
+        started.set_result(0 if self.options.socket else server.sockets[0].getsockname()[1])
         await self._stopping.wait()
         server.close()
+        if self.options.socket:
+            self.options.socket.unlink(missing_ok=True)
         await self._drain()
+
+    async def _listen(self, loop: asyncio.AbstractEventLoop) -> asyncio.Server:
+        place = self.options.socket
+        if place is None:
+            return await loop.create_server(lambda: self.conversation(self, loop), self.options.host, self.options.port, backlog=BACKLOG)
+        _refuse_a_served(place)
+        server = await loop.create_unix_server(lambda: self.conversation(self, loop), str(place), backlog=BACKLOG)  # a left-over socket is replaced
+        place.chmod(SOCKET_MODE)
+        return server
 
     async def _drain(self) -> None:
         for conversation in tuple(self._conversations):
@@ -179,3 +197,11 @@ class SmtpDoor:
             waiter, future = self._answers.popleft()
             if not waiter.done() and not future.cancelled():
                 waiter.set_result(future.result())
+
+
+def _refuse_a_served(place: Path) -> None:
+    """A left-over socket file may be replaced, one that somebody listens at may not. Raises OSError."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(LAST_WORDS_SECONDS)
+        if place.exists() and probe.connect_ex(str(place)) == 0:
+            raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE), str(place))

@@ -14,6 +14,7 @@ from gateway.inbound.transfer import encoding_named
 _TYPE = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]{1,80}/[!#$%&'*+.^_`|~0-9a-z-]{1,120}")
 _GUESSES, _NEAR = 5, 200_000
 """Lines tried as a boundary, and how far on each is looked for: a mail made to be guessed at must not cost more than others."""
+_PART_HEADER = "The header of a part is longer than what is read."
 _CONTENT_FIELD = re.compile(rb"content-[a-z]", re.IGNORECASE)
 
 
@@ -30,6 +31,7 @@ class Part:
     disposition_parameters: dict[str, str] = field(default_factory=dict)
     encoding: str = ""
     content_id: bytes = b""
+    content_location: bytes = b""
     inside: str = ""
     """Content type of the multipart it stands in, '' for the mail itself."""
     depth: int = 0
@@ -84,14 +86,16 @@ def _split_all(raw: bytes, tree: Tree, budget: Budget) -> None:
             tree.excess.append(f"The mail has more than {budget.parts} parts; the rest were not read.")
             spans = spans[: budget.parts - parts]
             parts = budget.parts
-        part.children = [_read_part(raw, part, start, end, budget) for start, end in spans]
+        part.children = [_read_part(raw, part, start, end, tree, budget) for start, end in spans]
         stack.extend(reversed(part.children))
 
 
-def _read_part(raw: bytes, parent: Part, start: int, end: int, budget: Budget) -> Part:
+def _read_part(raw: bytes, parent: Part, start: int, end: int, tree: Tree, budget: Budget) -> Part:
     part = Part(start, end, inside=parent.content_type, depth=parent.depth + 1)
     block = read_block(raw, start, end, budget.part_header_bytes, budget.fields)
     part.body = min(block.body, end)
+    if block.defects and _PART_HEADER not in tree.excess:
+        tree.excess.append(_PART_HEADER)
     _describe(part, block.fields, "message/rfc822" if parent.content_type == "multipart/digest" else "text/plain")
     return part
 
@@ -115,6 +119,8 @@ def _describe(part: Part, fields: list[tuple[str, bytes]], default: str) -> None
             part.disposition = disposition.split(" ")[0]
         elif key == "content-id":
             part.content_id = value[:1_000]
+        elif key == "content-location":
+            part.content_location = value[:1_000]
 
 
 def _sound_type(value: str, default: str) -> str:

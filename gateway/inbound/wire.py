@@ -15,7 +15,7 @@ from typing import Protocol
 from aiosmtpd.smtp import SMTP
 
 from gateway.inbound.data_reader import DataReader, Flood
-from gateway.inbound.limits import Peers, Room
+from gateway.inbound.limits import LOCAL, Peers, Room
 from gateway.inbound.line_reader import BadLine, LineReader
 from gateway.inbound.replies import REPLIES, closes
 
@@ -44,6 +44,9 @@ class Gone(Exception):
 
 class Wire(SMTP):
     """The network's half of a conversation. Times in seconds: `command_timeout` and `data_timeout` of silence, `mail_timeout` for one mail in all."""
+
+    protocol = "ESMTP"
+    """What the greeting says is spoken here."""
 
     def __init__(
         self, place: Place, loop: asyncio.AbstractEventLoop, *, hostname: str, command_timeout: float, data_timeout: float, mail_timeout: float
@@ -82,7 +85,7 @@ class Wire(SMTP):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         peer = transport.get_extra_info("peername")
-        self.address = str(peer[0]).removeprefix("::ffff:") if isinstance(peer, tuple) else "local"
+        self.address = str(peer[0]).removeprefix("::ffff:") if isinstance(peer, tuple) else LOCAL
         super().connection_made(transport)  # makes the task of _handle_client
         assert self._handler_coroutine is not None
         self._refusal = self._place.peers.enter(self.address, self.loop.time())
@@ -152,7 +155,7 @@ class Wire(SMTP):
     async def _handle_client(self) -> None:
         """Greet, then obey line after line until one side has had enough."""
         try:
-            await self.push(REPLIES[self._refusal] if self._refusal else f"220 {self.hostname} ESMTP")
+            await self.push(REPLIES[self._refusal] if self._refusal else f"220 {self.hostname} {self.protocol}")
             while not self._retiring:
                 line = await self._next_line()
                 if line is None:

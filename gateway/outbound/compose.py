@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from core.mail import Address, Importance
+from core.mail import Address, Importance, address_key
 from core.outbox import Draft, Purpose, Sealed
 from core.refs import references_in_subject
 from core.setup import Connector, Setup
+from core.test_mode import FACT, marked
 from gateway.keys import Keys
 from gateway.outbound.bodies import File, clean_text, file_part, multipart, text_of_html, text_part
 from gateway.outbound.headers import address_field, clean_id, date_field, envelope_address, id_field, one_line, text_field
@@ -36,6 +37,7 @@ def seal(draft: Draft, connector: Connector, setup: Setup, keys: Keys, *, ref: s
     a quarter of a millisecond for an acknowledgement; raises nothing for any text in the draft.
     """
     subject, text, html, note = _words(draft, setup, ref)
+    subject = marked(subject) if draft.facts.get(FACT) else subject
     message_id = keys.message_id(draft.id, connector.domain)
     sender = _sender(draft, connector, setup)
     back = _reply_address(sender.address, connector, keys, ref)
@@ -102,7 +104,7 @@ def _sender(draft: Draft, connector: Connector, setup: Setup) -> Address:
 def _reply_address(sender: str, connector: Connector, keys: Keys, ref: str) -> str:
     """Where answers and bounces go: the signed plus-address where the connector has them, else the sender itself."""
     local, _, domain = sender.rpartition("@")
-    if not connector.plus_addressing or not ref:
+    if not connector.tags_replies or not ref or address_key(sender) != address_key(connector.address):  # an alias was not tested
         return sender
     tagged = f"{local}+{keys.reply_tag(ref)}"
     return f"{tagged}@{domain}" if len(tagged) <= 64 and "+" not in local else sender  # RFC 5321 section 4.5.3.1.1

@@ -9,10 +9,11 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
 
@@ -20,6 +21,7 @@ from core.delivery import Delivery, Stage, clean_words
 from core.outbox import OutboxEvent, OutboxMessage, Outcome
 from core.settling import still_to_try
 from core.setup import Connector, Setup
+from core.test_mode import why_kept
 from gateway.clock import Clock
 from gateway.holders import is_dead, living
 from gateway.keys import Keys
@@ -31,6 +33,9 @@ from gateway.store import connector_status, outbox_claims, outboxes
 from gateway.store.engine import Database
 from gateway.store.outbox_claims import LostClaim
 from gateway.store.setups import Setups
+
+if TYPE_CHECKING:
+    from gateway.outbound.session import Bearer
 
 log = logging.getLogger("guichet.outbound")
 
@@ -50,7 +55,8 @@ class Claimed:
 class Dispatcher:
     """The way out of an installation. `holder` names this process in leases; `folder` is where relative Maildir paths begin.
 
-    `hostname` is said in EHLO, `timeout` is the patience with each answer of a server in seconds. `transports` is given by tests.
+    `hostname` is said in EHLO, `timeout` is the patience with each answer of a server in seconds, `bearer` gives access tokens for OAuth2.
+    `transports` is given by tests.
     """
 
     def __init__(
@@ -68,6 +74,7 @@ class Dispatcher:
         transports: Transports | None = None,
         environ: Mapping[str, str] = os.environ,
         lease: LeaseTime | None = None,
+        bearer: Callable[[Connector], Bearer] | None = None,
     ) -> None:
         self._database = database
         self._setups = setups
@@ -76,7 +83,7 @@ class Dispatcher:
         self._settler = Settler(database, setups, clock, apply)
         self._holder = holder
         living(holder)
-        self._pool = TransportPool(folder, environ, hostname, timeout)
+        self._pool = TransportPool(folder, environ, hostname, timeout, bearer)
         self._transports = transports or self._pool
         self._lease = timedelta(seconds=(lease or LeaseTime()).seconds)
         self._closing = threading.Event()
@@ -177,7 +184,10 @@ class Dispatcher:
         return sum(self._settler.recover(outbox_id, n) for outbox_id, n in left)
 
 def _must_wait(message: OutboxMessage, setup: Setup) -> str:
-    """Why a scheduled mail may not leave now: its author's right is looked at again when its time has come (decisions.md 16)."""
+    """Why a mail may not leave now: its author's right is looked at again when its time has come (decisions.md 16), and whom a test item mails (E-47)."""
+    kept = why_kept(message, setup)
+    if kept:
+        return kept
     if not message.scheduled or not message.author or "released_by" in message.content or message.author in setup.user_of:
         return ""
     return f"{message.author} wrote this mail and is no longer active; release it or cancel it."

@@ -5,11 +5,21 @@ from __future__ import annotations
 import smtplib
 import ssl
 from base64 import b64encode
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from core.delivery import MEANING, TROUBLES, Delivery, Meaning, Reply, Stage, reply_class
+from gateway.oauth.trouble import TokenTrouble
 from gateway.outbound.port import LeaseTime
-from gateway.outbound.wire import Answer, Wire
+from gateway.outbound.wire import Answer, Heard, Wire
+
+
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """Access tokens for one connector: `give` may ask the provider and raises TokenTrouble, `refused` hears of one that the server did not take."""
+
+    give: Callable[[], str]
+    refused: Callable[[str], None] = lambda token: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +36,9 @@ class Server:
     password: str = ""
     hostname: str = "localhost"
     ca_file: str = ""
+    auth: str = "password"
+    """`xoauth2` or `oauthbearer`: logs in with a token of `bearer` instead of the password."""
+    bearer: Bearer | None = None
     connect_timeout: float = 30.0
     command_timeout: float = 120.0
     write_timeout: float = 180.0
@@ -47,10 +60,11 @@ class Ended(Exception):
         return self.stage in (Stage.EHLO, Stage.MAIL) and (self.answer.reply in (Reply.GONE, Reply.SILENCE) or self.answer.code == 421)
 
 
-def open_session(server: Server, deadline: float) -> Wire:
-    """A connection that is ready for MAIL. Raises Ended."""
+def open_session(server: Server, deadline: float, heard: Heard | None = None) -> Wire:
+    """A connection that is ready for MAIL; `heard` is told what is said, secrets included. Raises Ended."""
     wire = Wire(server.host, server.hostname, server.connect_timeout, server.command_timeout)
     wire.deadline = deadline
+    wire.heard = heard
     try:
         _connect(wire, server)
         expect(Stage.BANNER, wire.reply())
@@ -108,11 +122,13 @@ def _encrypt(wire: Wire, server: Server) -> None:
 
 
 def _log_in(wire: Wire, server: Server) -> None:
-    """AUTH PLAIN, or LOGIN where only that is offered (RFC 4954); in UTF-8. Never without TLS, except to this machine."""
+    """A token, or AUTH PLAIN, or LOGIN where only that is offered (RFC 4954); in UTF-8. Never without TLS, except to this machine."""
     if server.security == "none" and server.host not in ("localhost", "127.0.0.1", "::1"):
         raise Ended(Stage.SETTINGS, Answer(Reply.NEVER, "the password would travel unencrypted; set security to starttls or tls"))
     offered = wire.esmtp_features.get("auth", "").upper().split()
-    if "PLAIN" in offered:
+    if server.bearer is not None:
+        answer = _by_token(wire, server, server.bearer, offered)
+    elif "PLAIN" in offered:
         answer = wire.command(f"AUTH PLAIN {_b64(f'{chr(0)}{server.user}{chr(0)}{server.password}')}")
     elif "LOGIN" in offered:
         answer = wire.command("AUTH LOGIN")
@@ -121,6 +137,33 @@ def _log_in(wire: Wire, server: Server) -> None:
     else:
         raise Ended(Stage.SETTINGS, Answer(Reply.NEVER, f"{server.host} offers no log-in that we know (PLAIN, LOGIN)"))
     expect(Stage.AUTH, answer)
+
+
+def _by_token(wire: Wire, server: Server, bearer: Bearer, offered: list[str]) -> Answer:
+    """XOAUTH2, or OAUTHBEARER (RFC 7628). A server that says first what is wrong wants to hear something before it refuses."""
+    mechanism = server.auth.upper()
+    if mechanism not in offered:
+        raise Ended(Stage.SETTINGS, Answer(Reply.NEVER, f"{server.host} does not offer {mechanism}"))
+    try:
+        token = bearer.give()
+    except TokenTrouble as trouble:
+        raise Ended(_STAGES.get(trouble.meaning, Stage.SETTINGS), Answer(_REPLIES.get(trouble.meaning, Reply.NEVER), str(trouble))) from None
+    if mechanism == "XOAUTH2":
+        words, pardon = f"user={server.user}\1auth=Bearer {token}\1\1", ""
+    else:
+        name = server.user.replace("=", "=3D").replace(",", "=2C")
+        words, pardon = f"n,a={name},\1host={server.host}\1port={server.port}\1auth=Bearer {token}\1\1", _b64("\1")
+    answer = wire.command(f"AUTH {mechanism} {_b64(words)}")
+    if answer.code == 334:
+        answer = wire.command(pardon)
+    if answer.reply is Reply.NEVER:
+        bearer.refused(token)
+    return answer
+
+
+_STAGES = {Meaning.PASSING: Stage.AUTH, Meaning.LOGIN_REFUSED: Stage.AUTH}
+_REPLIES = {Meaning.PASSING: Reply.LATER}
+"""What trouble with a token is in THE table of `core/delivery.py`: it passes, or somebody must log in, or the settings cannot work."""
 
 
 def _context(server: Server) -> ssl.SSLContext:

@@ -11,7 +11,7 @@ from core.delivery import Delivery, Reply, Stage
 from core.setup import Connector
 from gateway.outbound.dialogue import send
 from gateway.outbound.port import Outgoing
-from gateway.outbound.session import Ended, Server, open_session, trouble
+from gateway.outbound.session import Bearer, Ended, Server, open_session, trouble
 from gateway.outbound.wire import Answer, Wire
 
 MAX_AGE = 300.0
@@ -28,10 +28,10 @@ class SettingsTrouble(Exception):
     """A connector's outgoing settings cannot be used; `str()` is the sentence for the administrator."""
 
 
-def server_of(connector: Connector, environ: Mapping[str, str], hostname: str, timeout: float) -> Server:
-    """The server a connector names: `host port security user password_env ca_file`. `timeout`: patience with each answer, in seconds.
+def server_of(connector: Connector, environ: Mapping[str, str], hostname: str, timeout: float, bearer: Bearer | None = None) -> Server:
+    """The server a connector names: `host port security user password_env ca_file auth`. `timeout`: patience with each answer, in seconds.
 
-    Raises SettingsTrouble.
+    `bearer` gives the tokens for OAuth2. Raises SettingsTrouble.
     """
     outgoing = connector.outgoing
     security = str(outgoing.get("security") or "starttls")
@@ -40,16 +40,21 @@ def server_of(connector: Connector, environ: Mapping[str, str], hostname: str, t
     host, user, variable = (str(outgoing.get(key) or "") for key in ("host", "user", "password_env"))
     if not host:
         raise SettingsTrouble("outgoing mail has no host")
-    if user and variable not in environ:
+    auth = str(outgoing.get("auth") or "password")
+    if auth != "password" and (bearer is None or not user):
+        raise SettingsTrouble("a log-in with OAuth2 needs a user" if bearer is not None else "no access token can be had here")
+    if user and auth == "password" and variable not in environ:
         raise SettingsTrouble(f"the environment variable “{variable}” with the password of {user} is not set")
     return Server(
         host=host,
         port=int(str(outgoing.get("port") or PORTS[security])),
         security=security,
         user=user,
-        password=environ[variable] if user else "",
+        password=environ[variable] if user and auth == "password" else "",
         hostname=hostname,
         ca_file=str(outgoing.get("ca_file") or ""),
+        auth=auth,
+        bearer=bearer if auth != "password" else None,
         command_timeout=timeout,
     )
 

@@ -6,24 +6,31 @@ import json
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from core.delivery import Delivery
 from core.setup import Connector
 from gateway.outbound.maildir import MaildirTransport
 from gateway.outbound.port import Outgoing, Transport
 
+if TYPE_CHECKING:
+    from gateway.outbound.session import Bearer
+
 KINDS = ("smtp", "maildir")
 
 
 class TransportPool:
     """The ways out of one installation. `folder` is where relative Maildir paths begin, `environ` holds the passwords, `hostname` is for EHLO,
-    `timeout` the patience with each answer, in seconds."""
+    `timeout` the patience with each answer, in seconds; `bearer` gives access tokens for OAuth2."""
 
-    def __init__(self, folder: Path, environ: Mapping[str, str], hostname: str = "localhost", timeout: float = 60.0) -> None:
+    def __init__(
+        self, folder: Path, environ: Mapping[str, str], hostname: str = "localhost", timeout: float = 60.0, bearer: Callable[[Connector], Bearer] | None = None
+    ) -> None:
         self._folder = folder
         self._environ = environ
         self._hostname = hostname
         self._timeout = timeout
+        self._bearer = bearer
         self._lock = threading.Lock()
         self._kept: dict[str, tuple[str, Transport]] = {}
 
@@ -56,7 +63,7 @@ class TransportPool:
         from gateway.outbound.smtp import SettingsTrouble, SmtpTransport, server_of  # smtplib and ssl are loaded when somebody sends by SMTP
 
         try:
-            return SmtpTransport(server_of(connector, self._environ, self._hostname, self._timeout))
+            return SmtpTransport(server_of(connector, self._environ, self._hostname, self._timeout, self._bearer and self._bearer(connector)))
         except (SettingsTrouble, ValueError) as trouble:
             return _NoWay(str(trouble))
 

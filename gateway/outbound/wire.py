@@ -21,6 +21,8 @@ MAX_LINE = 4096
 MAX_LINES = 128
 CHUNK = 65_536
 
+Heard = Callable[[bool, bytes], None]
+
 _LINE = re.compile(rb"([2-5][0-9]{2})([ -]|$)([^\x00]*)", re.DOTALL)
 
 
@@ -45,6 +47,8 @@ class Wire(smtplib.SMTP):
         self._buffer = bytearray()
         self.command_encoding = "utf-8"
         self.deadline = float("inf")
+        self.heard: Heard | None = None
+        """Told what is said: True and our bytes, False and a line of the server. For the connection test; it must hide secrets itself."""
         self.sock: socket.socket | None = None
 
     # ------------------------------------------------------------ opening
@@ -95,6 +99,8 @@ class Wire(smtplib.SMTP):
 
     def write(self, data: bytes | memoryview, timeout: float) -> Answer | None:
         """Send all of it; an Answer if that failed. What part of it left is not known then."""
+        if self.heard is not None:
+            self.heard(True, bytes(data))
         try:
             assert self.sock is not None
             self.sock.settimeout(self._left(timeout))
@@ -164,6 +170,8 @@ class Wire(smtplib.SMTP):
             raise Answer(Reply.GARBAGE, "a reply line that is too long")
         line = bytes(self._buffer[:end]).removesuffix(b"\r")
         del self._buffer[: end + 1]
+        if self.heard is not None:
+            self.heard(False, line)
         return line
 
     def _read(self, left: float) -> None:

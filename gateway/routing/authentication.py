@@ -1,11 +1,12 @@
 """What a server that we trust says about the sender: a tolerant reader of Authentication-Results (RFC 8601); nothing is verified here.
 
-Anybody can write this header. Only the topmost one of each configured authserv-id counts; all others are ignored.
+Anybody can write this header. Only the topmost one of each configured authserv-id counts; all others are ignored. Which servers are believed
+for which mailbox is `vouching.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -50,30 +51,31 @@ def authentication(mail: Mail, trusted: Iterable[str]) -> Authentication:
     wanted = {server.strip().lower() for server in trusted}
     if not wanted:
         return Authentication(because="no server is trusted to judge senders (connector setting trusted_authserv_ids)")
-    domains = {address.domain for address in mail.from_}
     passed = Authentication()
-    for server, results in _trusted(mail, wanted):
+    for server, results in trusted_results(mail, wanted):
         for result in results:
             if result.method != "dmarc":
                 continue
             if result.result == "fail":
                 return Authentication(Dmarc.FAIL, f"{server or 'the trusted server'} says that DMARC failed")
             if result.result == "pass":
-                passed = _aligned(server, domain_key(result.of("header.from")), domains)
+                passed = passed_for(mail, server, result.of("header.from"))
     return passed
 
 
-def _aligned(server: str, judged: str, domains: set[str]) -> Authentication:
+def passed_for(mail: Mail, server: str, judged: str) -> Authentication:
     """A pass counts for one From domain only, the one that was judged (a mail with authors in two domains has no DMARC result)."""
+    domains = {address.domain for address in mail.from_}
     if len(domains) != 1:
         return Authentication(because="DMARC passed, but the mail has authors in several domains")
-    domain = next(iter(domains))
+    domain, judged = next(iter(domains)), domain_key(judged)
     if judged and judged != domain:
         return Authentication(because=f"DMARC passed for {judged}, but the mail is from {domain}")
     return Authentication(Dmarc.PASS, f"{server or 'the trusted server'} says that DMARC passed for {domain}")
 
 
-def _trusted(mail: Mail, wanted: set[str]) -> Iterable[tuple[str, tuple[Result, ...]]]:
+def trusted_results(mail: Mail, wanted: Collection[str]) -> Iterator[tuple[str, tuple[Result, ...]]]:
+    """The topmost header of each of these servers with its results: those below may be anybody's."""
     left = set(wanted)
     for value in mail.header_all(HEADER):
         server, results = read(value)

@@ -33,6 +33,8 @@ class Sender:
     domain_company: str = ""
     """The company that owns the sender's domain; never for free-mail domains."""
     authentication: Authentication = field(default_factory=Authentication)
+    said: str = ""
+    """How the author was found where it is not simply From."""
 
     @property
     def keys(self) -> frozenset[str]:
@@ -82,6 +84,10 @@ class Facts:
     null_sender: bool = False
     archive: bool = False
     signed: frozenset[str] = frozenset()
+    outdated: frozenset[str] = frozenset()
+    """Those that carry it, but are older than our signatures count: they are like any other id we know."""
+    flooding: str = ""
+    """Why the sender opens no more items for now, '' if they may."""
     known: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Message-ID → ids of the items it belongs to."""
     by_ref: Mapping[str, str] = field(default_factory=dict)

@@ -1,41 +1,42 @@
-"""Forwarded mail: whether a subject says so, and who wrote the mail that an agent forwards to us; quotes are split by `gateway/inbound`."""
+"""What a subject says of its mail by its first prefix: that it forwards or that it answers; what a forward hands on is read by `gateway/inbound`."""
 
 from __future__ import annotations
 
-from core.mail import Address
-
-FORWARD_PREFIXES = ("fwd", "fw", "tr", "wg", "rv", "i", "enc", "vs", "vb", "vl", "fs", "ilt", "doorst", "pd", "továbbítás", "转发", "転送")
-FROM_LABELS = ("from", "de", "von", "da", "van", "fra", "från", "od", "差出人", "发件人")
-MAX_LINES = 300
-MAX_LINE = 1_000
-_TRIM = " \t\u00a0\u202f*_>|-"
+FORWARD_PREFIXES = frozenset(
+    """fwd fw tr wg rv i enc vs vb vl fs ilt doorst pd redir reenv reenviado encaminhado inoltrato weitergeleitet transf transféré doorgestuurd
+    továbbítás 转发 転送""".split()
+)
+ANSWER_PREFIXES = frozenset("re aw antw antwort sv r rif ris res resp rép ré réf réponse odp ynt atb bls ad отв ответ 回复 答复 返信".split())
+_LONGEST_TAG = 40
 
 
 def is_forward(subject: str) -> bool:
     """Whether the first prefix of a subject is that of a forward (`TR :`, `Fwd:`, `Fwd[2]:`); an answer to a forwarded mail begins with `Re:`."""
+    return _first(subject) in FORWARD_PREFIXES
+
+
+def is_answer(subject: str) -> bool:
+    """Whether the first prefix of a subject is that of an answer (`Re:`, `AW:`, `RE[2]:`)."""
+    return _first(subject) in ANSWER_PREFIXES
+
+
+def without_prefixes(subject: str) -> str:
+    """The subject without the prefixes of forwards and answers that it begins with."""
+    subject = subject.strip()
+    for _ in range(20):
+        if subject[:1] == "[" and subject.endswith("]") and _first(subject) in FORWARD_PREFIXES:
+            subject = subject[1:-1].strip()
+        if _first(subject) not in FORWARD_PREFIXES | ANSWER_PREFIXES or subject[:1] == "[":
+            break
+        subject = subject.replace("：", ":", 1).partition(":")[2].strip()
+    return subject
+
+
+def _first(subject: str) -> str:
+    """The prefix without its number and dot, '' for none; a tag in brackets before it (`[EXTERNAL]`, a list's name) is passed over."""
+    subject = subject.strip()
+    if subject[:1] == "[":
+        inside, closed, rest = subject[1 : _LONGEST_TAG + 2].partition("]")
+        subject = subject[1:] if ":" in inside or not closed else rest + subject[_LONGEST_TAG + 2 :]
     head, colon, _ = subject.strip()[:40].replace("：", ":").partition(":")
-    name = head.casefold().partition("[")[0].partition("(")[0].strip()
-    return bool(colon) and name in FORWARD_PREFIXES
-
-
-def original_sender(text: str) -> Address | None:
-    """The author named by the first forwarded header block in a text (`From: Ann <ann@x.org>`, `De : …`, `Von: …`), or None."""
-    for line in text.splitlines()[:MAX_LINES]:
-        label, colon, value = line[:MAX_LINE].strip(_TRIM).partition(":")
-        if colon and label.strip(_TRIM).casefold() in FROM_LABELS:
-            found = _address(value)
-            if found is not None:
-                return found
-    return None
-
-
-def _address(value: str) -> Address | None:
-    """The address in `Ann <ann@x.org>`, `Ann [mailto:ann@x.org]` or `ann@x.org`, with its name."""
-    plain = value.replace("[mailto:", "<").replace("<mailto:", "<").replace("]", ">").strip(_TRIM)
-    name, bracket, rest = plain.partition("<")
-    address = rest.partition(">")[0] if bracket else next((word for word in plain.split() if "@" in word), "")
-    address = address.strip(" <>,;()*\"'")
-    local, at, domain = address.rpartition("@")
-    if not (at and local and "." in domain) or len(address) > 254 or any(char.isspace() for char in address):
-        return None
-    return Address(address, name.strip(_TRIM + "\"'") if bracket else "")
+    return head.casefold().partition("[")[0].partition("(")[0].strip(" .\u00a0\u202f") if colon else ""

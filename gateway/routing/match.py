@@ -23,6 +23,7 @@ REPLACING_LINKS = ("merged_into", "converted_to")
 SPLIT_LINK = "split_into"
 """Each of them is meant (B-EF-09)."""
 MAX_HOPS = 20
+OUTDATED = ", signed by us too long ago to prove anything"
 
 _RANK = {evidence: rank for rank, evidence in enumerate(Evidence)}
 
@@ -54,6 +55,7 @@ def candidates(mail: Mail, facts: Facts, trace: Trace) -> tuple[Candidate, ...]:
         *_by_ids(mail, facts, trace, signed=True),
         *_by_signed_tags(facts, trace),
         *_by_ids(mail, facts, trace, signed=False),
+        *_by_outdated_tags(facts, trace),
         *_by_plain_tags(facts, trace),
         *_by_subject(mail, facts, trace),
     ]
@@ -71,7 +73,8 @@ def _by_ids(mail: Mail, facts: Facts, trace: Trace, *, signed: bool) -> Iterable
         elif not signed and _changed_forward(mail, facts, items):
             trace.miss("match", f"{way} {message_id}", "a forward to another address of ours is not a reply (E-03)")
         else:
-            trace.hit("match", f"{way} {message_id}", f"{said}: {_refs(facts, items)}")
+            outdated = OUTDATED if message_id in facts.outdated else ""
+            trace.hit("match", f"{way} {message_id}", f"{said}{outdated}: {_refs(facts, items)}")
             yield Candidate(evidence, way, message_id, items)
 
 
@@ -89,11 +92,18 @@ def _by_signed_tags(facts: Facts, trace: Trace) -> Iterable[Candidate]:
             yield from _by_ref(Evidence.STRONG, "signed plus-address", recipient.signed_ref, recipient.key, facts, trace)
 
 
+def _by_outdated_tags(facts: Facts, trace: Trace) -> Iterable[Candidate]:
+    """Old signed addresses go on working, as well as any id that we know (decisions.md 13)."""
+    for recipient in facts.recipients:
+        if recipient.outdated_ref:
+            yield from _by_ref(Evidence.KNOWN, f"signed plus-address{OUTDATED}", recipient.outdated_ref, recipient.key, facts, trace)
+
+
 def _by_plain_tags(facts: Facts, trace: Trace) -> Iterable[Candidate]:
     for recipient in facts.recipients:
         if recipient.plain_ref:
             yield from _by_ref(Evidence.WEAK, "plus-address", recipient.plain_ref, recipient.key, facts, trace)
-        elif recipient.tag and not recipient.signed_ref:
+        elif recipient.tag and not (recipient.signed_ref or recipient.outdated_ref):
             trace.miss("match", f"plus-address {recipient.key}", "the tag is neither a reference nor signed by us")
 
 

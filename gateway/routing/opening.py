@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from core.evidence import Evidence, Standing
 from core.setup import Process, Route, RouteEffect
+from core.test_mode import is_test_contact
 from core.verdict import Action, Verdict
 from gateway.routing.classify import counts
 from gateway.routing.facts import Target
@@ -17,6 +18,7 @@ from gateway.routing.walk import Walk
 FOLLOW_UP_OF = "follow_up_of"
 MAY_BELONG_TO = "may_belong_to"
 LINKED = "linked"
+TEST_SAID = "; a test item"
 
 
 def open_by_route(
@@ -48,7 +50,9 @@ def open_by_route(
     process = walk.setup.process_named.get(route.process)
     if process is None:
         return replace(verdict, because=f"route “{route.name}” names the process “{route.process}”, which does not exist")
-    opening = replace(verdict, because=f"route “{route.name}”", category=route.category, send_automated_emails=route.send_automated_emails)
+    opening = replace(
+        verdict, because=f"route “{route.name}”", category=route.category, send_automated_emails=route.send_automated_emails, test=route.test
+    )
     return _open(walk, opening, process, old, link)
 
 
@@ -78,21 +82,39 @@ def _open(walk: Walk, verdict: Verdict, process: Process, old: Target | None, li
         if process.kind == "case":
             return replace(verdict, because="the sender is blocked as spam, and the route would start a case (B-BL-02)", send_automated_emails=False)
         action = Action.REJECT_AS_SPAM
+    copies = link == FOLLOW_UP_OF and verdict.standing is Standing.PARTICIPANT
+    if walk.facts.flooding and not copies and not walk.facts.archive:
+        walk.trace.miss("brake", walk.facts.sender.key, walk.facts.flooding)
+        return replace(verdict, because=walk.facts.flooding, send_automated_emails=False, test=False)
+    test = _is_test(walk, verdict, old)
     person, said = requester(walk.mail, walk.facts.sender, walk.connector(verdict.connector), walk.setup)
     if said:
         walk.trace.hit("requester", person.key if person else "(nobody)", said)
     return replace(
         verdict,
         action=action,
-        because=f"{verdict.because}{_linked(old, link)}",
+        because=f"{verdict.because}{_linked(old, link)}{TEST_SAID if test else ''}",
         process=process.name,
         process_id=process.id,
-        send_automated_emails=verdict.send_automated_emails and walk.blocked is None,
+        send_automated_emails=verdict.send_automated_emails and walk.blocked is None and not walk.classification.spam,
+        test=test,
         opens=walk.place(verdict.reply_from, old.item.id if old and link == FOLLOW_UP_OF else "", verdict.connector, process),
         old_id=old.item.id if old else "",
         link=link if old else "",
         requester=person,
     )
+
+
+def _is_test(walk: Walk, verdict: Verdict, old: Target | None) -> bool:
+    """B-RT-01, B-RT-18, E-47: by its route, by its sender, or because it goes on with a test item."""
+    sender = walk.facts.sender.key
+    if is_test_contact(walk.setup, sender):
+        walk.trace.hit("test", sender, "a test contact: what they write opens test items (B-RT-18)")
+        return True
+    if verdict.test:
+        walk.trace.hit("test", verdict.recipient, f"{verdict.because} opens test items (B-RT-01)")
+        return True
+    return old is not None and old.item.test
 
 
 def _linked(old: Target | None, link: str) -> str:

@@ -28,7 +28,8 @@ class Source(StrEnum):
 class Recipient:
     """An address of ours that a mail is for. `key` is the whole address key, `base` the one without its plus-tag.
 
-    `plain_ref` is the unsigned reference in the plus-tag, `signed_ref` the one that was verified; '' where there is none.
+    `plain_ref` is the unsigned reference in the plus-tag, `signed_ref` the one that was verified, `outdated_ref` one that was verified and is
+    older than our signatures count; '' where there is none.
     """
 
     key: str
@@ -38,6 +39,7 @@ class Recipient:
     tag: str = ""
     plain_ref: str = ""
     signed_ref: str = ""
+    outdated_ref: str = ""
     named: bool = True
     """It also stands in To or Cc."""
 

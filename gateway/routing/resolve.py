@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from core.evidence import Evidence
-from core.mail import Envelope, Mail
+from core.mail import Envelope, Feedback, Mail
 from core.verdict import DUPLICATE_WINDOW, Action, Kind, Resolution, Verdict
 from gateway.routing import match
 from gateway.routing.facts import Facts, Taken
@@ -40,6 +40,8 @@ def _introduce(walk: Walk) -> None:
     if not walk.facts.recipients:
         trace.miss("recipients", "addresses of ours", "the mail names none")
     trace.add("classify", "kind of mail", str(kind.kind), "; ".join(kind.reasons) or "no sign of automatic mail")
+    if sender.said:
+        trace.hit("author", sender.key or "(no sender)", sender.said)
     trace.add("authentication", sender.key or "(no sender)", str(sender.authentication.dmarc), sender.authentication.because)
     if walk.blocked is not None:
         trace.hit("blocked", sender.key, f"the block list says {walk.blocked}")
@@ -85,10 +87,20 @@ def _report(walk: Walk) -> Verdict:
     )
     if kind is Kind.BOUNCE and report is not None and any(one.action == "failed" for one in report.recipients):
         return replace(about, outbox_id=returned.outbox_id)
-    said = f"a {kind} about a mail of ours that did not fail"
+    said = _said_of(kind, walk.mail.feedback)
     if returned.item_id in walk.facts.targets:
-        return replace(about, action=Action.APPEND, quiet=True, because=said)
+        complains = kind is Kind.FEEDBACK_REPORT and walk.mail.feedback is not None
+        return replace(about, action=Action.APPEND, quiet=True, because=said, outbox_id=returned.outbox_id if complains else "")
     return replace(about, action=Action.IGNORE, because=said)
+
+
+def _said_of(kind: Kind, feedback: Feedback | None) -> str:
+    """What a report about a mail of ours says that is no failure, for the timeline."""
+    if feedback is not None and feedback.disposition:
+        return f"a read receipt for a mail of ours: {feedback.disposition}"
+    if feedback is not None and feedback.complaint:
+        return f"a complaint ({feedback.complaint}) about a mail of ours"
+    return f"a {kind} about a mail of ours that did not fail"
 
 
 def _first(walk: Walk) -> str:

@@ -6,8 +6,8 @@ from core.mail import Envelope, Mail
 from core.setup import BlockEffect, Connector, Process, Setup
 from core.verdict import Classification, Verdict
 from gateway.routing.classify import blocked, classify
+from gateway.routing.conditions import Subject, subject_of
 from gateway.routing.facts import Facts
-from gateway.routing.routes import Subject, subject_of
 from gateway.routing.trace import Trace
 
 
@@ -20,7 +20,7 @@ class Walk:
         self.facts = facts
         self.setup: Setup = facts.setup
         self.trace = Trace()
-        self.classification: Classification = classify(mail, facts)
+        self.classification: Classification = classify(mail, facts, envelope)
         self.blocked: BlockEffect | None = blocked(facts.setup, facts.sender.key)
         self.followed: dict[str, Verdict] = {}
         self._subject: Subject | None = None

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 from core.evidence import Evidence, Outcome, Standing, outcome
 from core.mail import address_key
-from core.setup import Strangers
+from core.setup import Connector, Strangers
 from core.status import Status
 from core.verdict import Action, Kind, Verdict
 from gateway.routing import match
 from gateway.routing.authentication import Dmarc
-from gateway.routing.classify import counts, doubtful
+from gateway.routing.classify import counts, doubtful, overrules
 from gateway.routing.facts import Target
 from gateway.routing.opening import FOLLOW_UP_OF, LINKED, MAY_BELONG_TO, open_by_route
 from gateway.routing.recipients import Recipient
@@ -71,7 +71,7 @@ def _join(walk: Walk, verdict: Verdict, found: Outcome) -> Verdict:
     kind, connector = walk.classification.kind, walk.connector(verdict.connector)
     participant = verdict.standing is Standing.PARTICIPANT
     counted = counts(walk.classification, participant=participant, connector=connector)
-    automatic = not counted and kind not in (Kind.ORDINARY, Kind.OWN)
+    automatic = not counted and (kind not in (Kind.ORDINARY, Kind.OWN) or walk.classification.spam or walk.classification.never)
     silent = walk.is_spam or walk.facts.archive
     return replace(
         verdict,
@@ -80,8 +80,19 @@ def _join(walk: Walk, verdict: Verdict, found: Outcome) -> Verdict:
         doubtful=not counted and not silent and doubtful(walk.classification, participant=participant),
         quiet=walk.facts.archive,
         adds_cc=found is Outcome.JOIN_CC and not automatic,
-        because=f"{verdict.because}; {kind}: does not count as an answer" if automatic else verdict.because,
+        because=_said_of(walk, verdict, connector, automatic=automatic),
     )
+
+
+def _said_of(walk: Walk, verdict: Verdict, connector: Connector | None, *, automatic: bool) -> str:
+    """Why it counts although it is automatic, or does not."""
+    found = walk.classification
+    if automatic:
+        kind = "marked as spam" if found.spam and found.kind is Kind.ORDINARY else "a sender whose mail never counts" if found.never else str(found.kind)
+        return f"{verdict.because}; {kind}: does not count as an answer"
+    if connector is not None and overrules(found, connector):
+        return f"{verdict.because}; {found.kind}: auto_replies_count of {connector.name} makes it count"
+    return verdict.because
 
 
 def _from_assignee(walk: Walk, item_id: str) -> bool:

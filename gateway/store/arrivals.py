@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, bindparam, insert, update
+from sqlalchemy import ColumnElement, Connection, bindparam, false, insert, literal_column, update
+from sqlalchemy.exc import IntegrityError
 
 from gateway.store import fetched
 from gateway.store.schema import fetched as fetched_table
@@ -48,19 +49,17 @@ class Arrived(Protocol):
     def source(self) -> str: ...
 
 
-_UNREAD: dict[str, Any] = {
-    "state": "new",
-    "reason": "",
-    "attempts": 0,
-    "message_id": "",
-    "from_address": "",
-    "from_name": "",
-    "subject": "",
-    "classification": "",
+_NOTHING: ColumnElement[Any] = literal_column("''")
+_NONE: ColumnElement[Any] = literal_column("0")
+_UNREAD: dict[str, ColumnElement[Any]] = {
+    "state": literal_column("'new'"),
+    "attempts": _NONE,
+    **dict.fromkeys(("reason", "message_id", "from_address", "from_name", "subject", "classification"), _NOTHING),
 }
+"""Written into the statement: a parameter for each would cost every mail as much as reading it does."""
 _GIVEN = ("id", "door", "connector", "peer", "received_at", "envelope_from", "envelope_to", "archive", "size", "helo", "folder", "spam", "full_size")
-_INSERT_INBOUND = insert(inbound).values({name: bindparam(name) for name in (*_GIVEN, *_UNREAD)})
-_INSERT_SOURCE = insert(fetched_table)
+_INSERT_INBOUND = insert(inbound).values({**{name: bindparam(name) for name in _GIVEN}, **_UNREAD})
+_INSERT_SOURCE = insert(fetched_table).values({**{name: bindparam(name) for name in ("connector", "source", "inbound_id", "at")}, "touched": false()})
 _LOOKED_AT = (
     update(fetched_table)
     .where(
@@ -82,40 +81,55 @@ def store(connection: Connection, arrivals: Sequence[tuple[str, Arrived]]) -> li
     There is no `state_change` row for '' → `new`: the row's own `received_at` and `door` say when and how it began to be.
     Raises what the database raises; the caller's transaction then leaves nothing.
     """
-    stored = _known(connection, arrivals) if any(arrival.source for _, arrival in arrivals) else [inbound_id for inbound_id, _ in arrivals]
+    held = _held(connection, arrivals)
+    stored = _ids(arrivals, held)
     fresh = [(inbound_id, arrival) for (inbound_id, arrival), kept in zip(arrivals, stored, strict=True) if inbound_id == kept]
     if not fresh:
         return stored
     connection.execute(_INSERT_INBOUND, [_row(inbound_id, arrival) for inbound_id, arrival in fresh])
     connection.execute(_INSERT_RAW, [{"id": inbound_id, "bytes": arrival.raw} for inbound_id, arrival in fresh])
-    for inbound_id, arrival in fresh:
-        if arrival.source:
-            _claim_source(connection, inbound_id, arrival)
+    _claim_sources(connection, [(inbound_id, arrival) for inbound_id, arrival in fresh if arrival.source], held)
     return stored
 
 
-def _known(connection: Connection, arrivals: Sequence[tuple[str, Arrived]]) -> list[str]:
+Source = tuple[str, str]
+"""Connector and source, as stored."""
+
+
+def _source(arrival: Arrived) -> Source:
+    return arrival.connector, arrival.source[: fetched.SOURCE_LENGTH]
+
+
+def _held(connection: Connection, arrivals: Sequence[tuple[str, Arrived]]) -> dict[Source, str]:
+    """What is written of these sources: the id each was stored under, '' for one that was only looked at."""
+    asked: dict[str, list[str]] = {}
+    for _, arrival in arrivals:
+        if arrival.source:
+            asked.setdefault(arrival.connector, []).append(_source(arrival)[1])
+    return {(name, source): kept for name, sources in asked.items() for source, kept in fetched.known(connection, name, sources).items()}
+
+
+def _ids(arrivals: Sequence[tuple[str, Arrived]], held: Mapping[Source, str]) -> list[str]:
     """The id of each arrival: its own, or that of the same message of the same mailbox, stored before or earlier in this batch."""
-    ids: dict[tuple[str, str], str] = {}
-    for name in {arrival.connector for _, arrival in arrivals if arrival.source}:
-        sources = [arrival.source[: fetched.SOURCE_LENGTH] for _, arrival in arrivals if arrival.source and arrival.connector == name]
-        ids.update(((name, source), inbound_id) for source, inbound_id in fetched.known(connection, name, sources).items() if inbound_id)
-    return [
-        ids.setdefault((arrival.connector, arrival.source[: fetched.SOURCE_LENGTH]), inbound_id) if arrival.source else inbound_id
-        for inbound_id, arrival in arrivals
-    ]
+    ids = {source: inbound_id for source, inbound_id in held.items() if inbound_id}
+    return [ids.setdefault(_source(arrival), inbound_id) if arrival.source else inbound_id for inbound_id, arrival in arrivals]
 
 
-def _claim_source(connection: Connection, inbound_id: str, arrival: Arrived) -> None:
+def _claim_sources(connection: Connection, fresh: Sequence[tuple[str, Arrived]], held: Mapping[Source, str]) -> None:
     """Raises IntegrityError if another process took the same message in at the same moment: the batch is then stored one by one."""
-    asked = {"connector": arrival.connector, "source": arrival.source[: fetched.SOURCE_LENGTH], "inbound_id": inbound_id, "at": arrival.received_at}
-    if not connection.execute(_LOOKED_AT, {"its_connector": asked["connector"], "its_source": asked["source"], "its_id": inbound_id}).rowcount:
-        connection.execute(_INSERT_SOURCE, asked)
+    looked_at = [(inbound_id, arrival) for inbound_id, arrival in fresh if _source(arrival) in held]
+    new = [(inbound_id, arrival) for inbound_id, arrival in fresh if _source(arrival) not in held]
+    if looked_at:
+        values = [{"its_connector": arrival.connector, "its_source": _source(arrival)[1], "its_id": inbound_id} for inbound_id, arrival in looked_at]
+        if connection.execute(_LOOKED_AT, values).rowcount not in (-1, len(looked_at)):
+            raise IntegrityError(None, None, RuntimeError("a message was taken in by another process at the same moment"))
+    if new:
+        rows = [(inbound_id, arrival.connector, _source(arrival)[1], arrival.received_at) for inbound_id, arrival in new]
+        connection.execute(_INSERT_SOURCE, [dict(zip(("inbound_id", "connector", "source", "at"), row, strict=True)) for row in rows])
 
 
 def _row(inbound_id: str, arrival: Arrived) -> dict[str, Any]:
     return {
-        **_UNREAD,
         "id": inbound_id,
         "door": arrival.door,
         "connector": arrival.connector,

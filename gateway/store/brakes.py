@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, ScalarSelect, bindparam, delete, exists, func, select
 from sqlalchemy.dialects.postgresql import insert as upsert_insert
@@ -12,7 +14,7 @@ from core.brakes import OVERALL_WINDOW, SENDER_WINDOW, Brakes, Lately
 from core.decision import Suppression
 from core.mail import split_tag
 from core.outbox import Draft
-from gateway.store.schema import automatic_mail, suppressed_address
+from gateway.store.schema import automatic_mail, counter, suppressed_address
 
 _A, _S = automatic_mail.c, suppressed_address.c
 
@@ -40,6 +42,32 @@ _SUPPRESS = upsert_insert(suppressed_address)
 _SUPPRESS = _SUPPRESS.on_conflict_do_update(
     index_elements=[suppressed_address.c.address_key], set_={"until": _SUPPRESS.excluded.until, "reason": _SUPPRESS.excluded.reason}
 )
+
+
+_OPENED = "opened/"
+"""Begins the names of counters of items opened: by hour and sender."""
+_OPENED_LATELY = select(counter.c.value).where(counter.c.name == bindparam("wanted"))
+_COUNT_OPENED = upsert_insert(counter).values(name=bindparam("wanted"), value=bindparam("n"))
+_COUNT_OPENED = _COUNT_OPENED.on_conflict_do_update(index_elements=[counter.c.name], set_={"value": counter.c.value + _COUNT_OPENED.excluded.value})
+_PRUNE_OPENED = delete(counter).where(counter.c.name >= _OPENED, counter.c.name < bindparam("before"))
+
+
+def opened_lately(connection: Connection, address_key: str, now: datetime) -> int:
+    """How many items an address opened in this hour of the clock, plus-tagged or not."""
+    return int(connection.execute(_OPENED_LATELY, {"wanted": _opened_by(address_key, now)}).scalar() or 0)
+
+
+def count_opened(connection: Connection, address_key: str, n: int, now: datetime) -> None:
+    """Count items that an address opens. A mail of the same address that is decided at the same moment waits for the commit."""
+    connection.execute(_COUNT_OPENED, {"wanted": _opened_by(address_key, now), "n": n})
+
+
+def _opened_by(address_key: str, now: datetime) -> str:
+    return f"{_hour(now)}/{sha256(mailbox(address_key).encode('utf-8', 'replace')).hexdigest()[:22]}"
+
+
+def _hour(now: datetime) -> str:
+    return f"{_OPENED}{now.astimezone(UTC):%Y%m%d%H}"
 
 
 def mailbox(address_key: str) -> str:
@@ -77,7 +105,8 @@ def count_automatic(connection: Connection, draft: Draft, now: datetime) -> None
 
 def prune_counts(connection: Connection, now: datetime) -> int:
     """Forget what no window looks at any more; returns how many."""
-    return connection.execute(_PRUNE, {"before": now - SENDER_WINDOW}).rowcount
+    opened = connection.execute(_PRUNE_OPENED, {"before": _hour(now)}).rowcount
+    return connection.execute(_PRUNE, {"before": now - SENDER_WINDOW}).rowcount + opened
 
 
 def suppressed(connection: Connection, address_keys: Collection[str], now: datetime) -> frozenset[str]:
@@ -90,3 +119,16 @@ def suppressed(connection: Connection, address_keys: Collection[str], now: datet
 def suppress(connection: Connection, suppression: Suppression) -> None:
     """No automatic mail to an address until then; a later word replaces an earlier one."""
     connection.execute(_SUPPRESS, {"address_key": suppression.address_key, "until": suppression.until, "reason": suppression.reason[:2000]})
+
+
+def all_suppressed(connection: Connection, now: datetime, limit: int) -> list[dict[str, Any]]:
+    """The addresses that get no automatic mail now, with until when and why; the one that ends last first."""
+    rows = connection.execute(select(_S.address_key, _S.until, _S.reason).where(_S.until > now).order_by(_S.until.desc(), _S.address_key).limit(limit))
+    return [{"address": row.address_key, "until": row.until.isoformat(), "reason": row.reason} for row in rows]
+
+
+def unsuppress(connection: Connection, address_key: str, now: datetime) -> dict[str, Any] | None:
+    """Take an address off; what was known of it, None if nothing was in force."""
+    row = connection.execute(select(_S.until, _S.reason).where(_S.address_key == address_key, _S.until > now)).one_or_none()
+    connection.execute(delete(suppressed_address).where(_S.address_key == address_key))
+    return None if row is None else {"id": address_key, "address": address_key, "until": row.until.isoformat(), "reason": row.reason}

@@ -11,6 +11,8 @@ from sqlalchemy.dialects.postgresql import insert
 from core.health import Health
 from gateway.store.schema import connector_status
 
+SCANNER = "scanner"
+"""The row of the virus scanner, which is no connector but fares like one."""
 NOTED_EVERY = timedelta(minutes=1)
 """While all is well the time of the last success is written no more often than this."""
 

@@ -13,11 +13,12 @@ from core.mail import Address, address_key
 from core.outbox import OutboxState
 from core.verdict import Action
 from gateway.store.items import contacts_of
+from gateway.store.mail_on_item import GONE
 from gateway.store.schema import inbound, inbound_body, known_id, outbox, timeline
 
 MOST_SAID = 200
-SHOWN_ONLY = (Action.APPEND.value, Action.BOUNCE.value)
-"""Mails that stand on an item without being joined to it: whoever wrote them is never who an answer goes to."""
+SHOWN_ONLY = (Action.APPEND.value, Action.BOUNCE.value, *sorted(GONE))
+"""Mails that stand on an item without being joined to it, and those that were moved away: whoever wrote them is never who an answer goes to."""
 MOST_IDS = 60
 _WORKED_IN = ("to_do", "in_progress")
 

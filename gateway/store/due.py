@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, and_, bindparam, or_, select
 from sqlalchemy.dialects.postgresql import insert
 
-from gateway.store.schema import connector_status, inbound, lease
+from gateway.store.schema import connector_status, inbound, lease, mailbox_folder
 
 FETCHING = "fetch:"
 """Before the name of a connector: the row of `connector_status` that tells how fetching its mailbox fares, apart from how sending does."""
@@ -34,6 +34,15 @@ _LEFT_LYING = (
 )
 _UNREAD = select(inbound.c.id).where(_OPEN, inbound.c.received_at <= bindparam("until", type_=inbound.c.received_at.type)).limit(1)
 _FETCH = select(connector_status.c.last_error_at, connector_status.c.last_success_at).where(connector_status.c.name == bindparam("wanted"))
+_WAITS = (
+    select(mailbox_folder.c.folder)
+    .where(
+        mailbox_folder.c.connector == bindparam("wanted"),
+        mailbox_folder.c.waiting > 0,
+        mailbox_folder.c.oldest_waiting_at <= bindparam("until", type_=mailbox_folder.c.oldest_waiting_at.type),
+    )
+    .limit(1)
+)
 
 
 def take_lead(connection: Connection, name: str, holder: str, now: datetime, length: timedelta) -> bool:
@@ -53,8 +62,10 @@ def left_lying(connection: Connection, now: datetime, *, grace: timedelta, most:
 
 
 def is_behind(connection: Connection, connector: str, until: datetime) -> bool:
-    """Whether a mail that came until then may still be unread: one waits to be processed, or fetching the connector's mailbox fails (decisions.md 1)."""
+    """Whether a mail that came until then may still be unread: one waits to be processed or in the connector's mailbox, or fetching there fails (decisions.md 1)."""
     if connection.execute(_UNREAD, {"until": until}).first() is not None:
+        return True
+    if connection.execute(_WAITS, {"wanted": connector, "until": until}).first() is not None:
         return True
     row = connection.execute(_FETCH, {"wanted": FETCHING + connector}).first()
     if row is None or row.last_error_at is None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, func, select
 
 from core.outbox import OutboxState
+from gateway.store import connector_status
+from gateway.store.mailbox_figures import MailboxFigures, mailbox_figures
 from gateway.store.schema import inbound, item, outbox
 
 INBOUND_STATES = ("new", "working", "done", "unhandled", "held", "quarantined", "duplicate", "ignored", "discarded")
@@ -30,10 +33,12 @@ class Figures:
     outbox: dict[str, int]
     oldest_due: float
     items: dict[tuple[str, str], int]
+    mailboxes: tuple[MailboxFigures, ...] = ()
+    scanner_away: bool = False
 
 
-def figures(connection: Connection, now: datetime) -> Figures:
-    """All figures of one moment; every state is there, with 0 if nothing is in it."""
+def figures(connection: Connection, now: datetime, polled: Iterable[str] = ()) -> Figures:
+    """All figures of one moment; every state is there, with 0 if nothing is in it. `polled` names the connectors that are fetched from."""
     inbounds = {row.state: row.number for row in connection.execute(_INBOUND)}
     messages = {row.state: row.number for row in connection.execute(_OUTBOX)}
     return Figures(
@@ -41,6 +46,8 @@ def figures(connection: Connection, now: datetime) -> Figures:
         oldest_unprocessed=_age(connection.execute(_OLDEST_INBOUND).scalar(), now),
         outbox={str(state): messages.get(str(state), 0) for state in OutboxState},
         oldest_due=_age(connection.execute(_OLDEST_DUE, {"now": now}).scalar(), now),
+        mailboxes=mailbox_figures(connection, polled),
+        scanner_away=connector_status.health(connection, connector_status.SCANNER).troubled,
         items={(kind, status): count for kind, status, count in connection.execute(_ITEMS)},
     )
 

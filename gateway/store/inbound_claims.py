@@ -28,6 +28,7 @@ _CLAIMED = (
     _C.id, _C.attempts, _C.door, _C.connector, _C.peer, _C.received_at, _C.envelope_from, _C.envelope_to, _C.archive, _C.reason, _C.size,
     _C.helo, _C.folder, _C.spam, _C.full_size,
 )  # fmt: skip
+_ENVELOPE = select(*_CLAIMED).where(_C.id == bindparam("its_id"))
 _TAKE = {
     "state": InboundState.WORKING.value,
     "attempts": _C.attempts + 1,
@@ -124,6 +125,14 @@ def _came(claimed: Claimed) -> tuple[datetime, str]:
 
 def _claimed(row: Any, holder: str) -> Claimed:
     return Claimed(row.id, row.attempts, envelope_of(row), holder, row.reason == REPLAYED, row.size)
+
+
+def envelope(connection: Connection, inbound_id: str) -> Envelope:
+    """The envelope of a stored message. Raises LookupError if it is not there."""
+    row = connection.execute(_ENVELOPE, {"its_id": inbound_id}).first()
+    if row is None:
+        raise LookupError(f"The message {inbound_id} is not stored.")
+    return envelope_of(row)
 
 
 def envelope_of(row: Any) -> Envelope:

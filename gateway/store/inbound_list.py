@@ -1,25 +1,24 @@
-"""Inbound messages as people meet them: lists, details, and what a person decides about one; processing is `inbounds.py`."""
+"""Inbound messages as people meet them: lists by filters, counts, details; what a person decides about one is `inbound_waiting.py`."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, exists, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, case, exists, func, or_, select
 
-from core.mail import Address, Attachment, Mail
-from core.refusal import NotFound, Refused
-from core.verdict import InboundState, most_urgent
-from gateway.store.inbound_claims import REPLAYED, envelope_of, record
+from core.mail import Address, address_key
+from core.refusal import NotFound
+from gateway.store.inbound_more import more_json
+from gateway.store.inbound_waiting import ORIGINAL
 from gateway.store.moments import moment_json
-from gateway.store.schema import inbound, inbound_body, inbound_verdict, intake_key, item, state_change
+from gateway.store.schema import inbound, inbound_body, inbound_verdict, item, raw_mail, state_change
 
 MOST = 500
-OPEN_STATES = frozenset({InboundState.HELD, InboundState.UNHANDLED, InboundState.QUARANTINED})
-"""What a person is asked to decide."""
-REPLAYABLE = OPEN_STATES | {InboundState.IGNORED, InboundState.DUPLICATE, InboundState.DISCARDED}
+RECENT = timedelta(hours=24)
+"""What a list of newcomers shows (B-UH-02)."""
 
 _C, _V = inbound.c, inbound_verdict.c
 _LISTED = (
@@ -40,58 +39,70 @@ _VERDICTS = (
     .where(_V.inbound_id == bindparam("its_id"))
     .order_by(_V.n)
 )
-_HISTORY = select(state_change).where(state_change.c.what == "inbound", state_change.c.row_id == bindparam("its_id")).order_by(state_change.c.seq)
-_TO_STATE = update(inbound).where(_C.id == bindparam("its_id"), _C.state == bindparam("was")).values(
-    state=bindparam("becomes"), reason=bindparam("because"), settled_at=bindparam("now")
-)
-_TO_NEW = update(inbound).where(_C.id == bindparam("its_id"), _C.state == bindparam("was")).values(
-    state="new", reason=REPLAYED, attempts=0, lease_until=None, lease_by=None, settled_at=None
-)
+_S = state_change.c
+_HISTORY = select(state_change).where(_S.what == "inbound", _S.row_id == bindparam("its_id")).order_by(_S.seq)
 _DECIDED = (
-    update(inbound_verdict)
-    .where(_V.inbound_id == bindparam("its_id"), _V.n.in_(bindparam("numbers", expanding=True)))
-    .values(
-        action=bindparam("its_action"),
-        state=bindparam("becomes"),
-        item_id=bindparam("its_item"),
-        process_id=bindparam("its_process"),
-        because=bindparam("why"),
-        decided_by=bindparam("by"),
-        decided_at=bindparam("now"),
-    )
+    select(_S.row_id, _S.by, _S.at)
+    .where(_S.what == "inbound", _S.row_id.in_(bindparam("ids", expanding=True)), _S.by != "")
+    .order_by(_S.seq)
 )
-_STATE_ONLY = (
-    update(inbound_verdict)
-    .where(_V.inbound_id == bindparam("its_id"), _V.n.in_(bindparam("numbers", expanding=True)))
-    .values(state=bindparam("becomes"), decided_by=bindparam("by"), decided_at=bindparam("now"))
-)
-_DROP = delete(inbound_verdict).where(_V.inbound_id == bindparam("its_id"), _V.state != "done")
-_K = intake_key.c
-_DROP_KEYS = delete(intake_key).where(
-    _K.inbound_id == bindparam("its_id"),
-    ~exists().where(
-        and_(_V.inbound_id == _K.inbound_id, _V.connector == _K.connector, _V.recipient == _K.recipient, _V.state == "done"),
-    ),
-)
+_ORIGINAL = select(raw_mail.c.id).where(raw_mail.c.id == bindparam("its_id"))
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
-    """A message that a person decides about. `mail` is what was stored of it; `numbers` are the verdicts that are open, `item_ids` theirs."""
+class Wanted:
+    """Filters of the list; an empty one asks nothing (B-UH-04). Moments are aware UTC, `until` is not in the range any more.
 
-    id: str
-    state: InboundState
-    mail: Mail
-    received_at: datetime
-    archive: bool = False
+    `address` is an address the mail was for, `connector` the name of a mailbox, `sender` a part of who wrote, `text` and `reason` parts of
+    what it says and of why it lies there; all without regard to case.
+    """
+
+    states: tuple[str, ...] = ()
+    ids: tuple[str, ...] = ()
     connector: str = ""
-    recipient: str = ""
-    numbers: tuple[int, ...] = ()
-    item_ids: tuple[str, ...] = ()
-    standing: tuple[InboundState, ...] = ()
-    """The states of the verdicts that are not open."""
-    next: int = 0
-    """The number of the next verdict, and of the next item the message opens."""
+    address: str = ""
+    sender: str = ""
+    text: str = ""
+    reason: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """As conditions on `inbound`."""
+        made: list[ColumnElement[bool]] = []
+        if self.states:
+            made.append(_C.state.in_(list(self.states)))
+        if self.ids:
+            made.append(_C.id.in_(list(self.ids)))
+        if self.connector:
+            made.append(or_(_C.connector == self.connector, _verdict(_V.connector == self.connector)))
+        if self.address:
+            made.append(_verdict(_V.recipient == address_key(self.address)))
+        if self.sender:
+            made.append(_holds(self.sender, _C.from_address, _C.from_name, _C.envelope_from))
+        if self.text:
+            made.append(or_(_holds(self.text, _C.subject, _C.from_address, _C.from_name, _C.message_id), _in_body(self.text)))
+        if self.reason:
+            made.append(_holds(self.reason, _C.reason))
+        if self.since is not None:
+            made.append(_C.received_at >= self.since)
+        if self.until is not None:
+            made.append(_C.received_at < self.until)
+        return made
+
+
+def _verdict(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    return exists().where(_V.inbound_id == _C.id, condition)
+
+
+def _holds(text: str, *columns: Any) -> ColumnElement[bool]:
+    """Whether a column says `text` somewhere; `%` and `_` mean themselves."""
+    pattern = "%" + text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+    return or_(*(column.ilike(pattern, escape="\\") for column in columns))
+
+
+def _in_body(text: str) -> ColumnElement[bool]:
+    return exists().where(inbound_body.c.inbound_id == _C.id, _holds(text, inbound_body.c.new_text))
 
 
 # ---------------------------------------------------------------- lists and details
@@ -99,21 +110,39 @@ class Waiting:
 
 def listing(
     connection: Connection,
+    wanted: Wanted | None = None,
     *,
     states: Sequence[str] = (),
     ids: Sequence[str] = (),
     seen: ColumnElement[bool] | None = None,
     limit: int = MOST,
 ) -> list[dict[str, Any]]:
-    """Messages as JSON (contract section 3), the newest first. `seen` is the rule of sight."""
-    wanted: list[ColumnElement[bool]] = [] if seen is None else [seen]
-    if states:
-        wanted.append(_C.state.in_(list(states)))
-    if ids:
-        wanted.append(_C.id.in_(list(ids)))
-    rows = connection.execute(select(*_LISTED).where(*wanted).order_by(_C.received_at.desc(), _C.id).limit(limit)).all()
+    """Messages as JSON (contract section 3), the newest first. `seen` is the rule of sight; `states` and `ids` stand for a filter of just those."""
+    asked = (wanted or Wanted(states=tuple(states), ids=tuple(ids))).conditions()
+    rows = connection.execute(select(*_LISTED).where(*asked, *_seen(seen)).order_by(_C.received_at.desc(), _C.id).limit(limit)).all()
     refs = refs_of(connection, [row.id for row in rows])
-    return [_json(row, refs.get(row.id, [])) for row in rows]
+    decided = _deciders(connection, [row.id for row in rows])
+    return [{**_json(row, refs.get(row.id, [])), **decided.get(row.id, _NOBODY)} for row in rows]
+
+
+def counts(connection: Connection, wanted: Wanted, now: datetime, *, seen: ColumnElement[bool] | None = None) -> dict[str, dict[str, int]]:
+    """State → how many messages there are in all (`total`) and how many came in the last 24 hours (`recent`); B-UH-02."""
+    recent = func.sum(case((_C.received_at >= now - RECENT, 1), else_=0))
+    rows = connection.execute(select(_C.state, func.count(), recent).where(*wanted.conditions(), *_seen(seen)).group_by(_C.state).order_by(_C.state))
+    return {state: {"total": int(total), "recent": int(lately or 0)} for state, total, lately in rows}
+
+
+def _seen(seen: ColumnElement[bool] | None) -> tuple[ColumnElement[bool], ...]:
+    return () if seen is None else (seen,)
+
+
+_NOBODY: dict[str, Any] = {"decided_by": "", "decided_at": None}
+
+
+def _deciders(connection: Connection, ids: Collection[str]) -> dict[str, dict[str, Any]]:
+    """Which person did something with each message last, and when (B-UH-09)."""
+    rows = connection.execute(_DECIDED, {"ids": list(ids)}) if ids else ()
+    return {row.row_id: {"decided_by": row.by, "decided_at": moment_json(row.at)} for row in rows}
 
 
 def refs_of(connection: Connection, ids: Collection[str]) -> dict[str, list[str]]:
@@ -126,13 +155,21 @@ def refs_of(connection: Connection, ids: Collection[str]) -> dict[str, list[str]
     return found
 
 
+def item_ids(connection: Connection, inbound_id: str) -> list[str]:
+    """The items that the message belongs to or waits at, by its verdicts."""
+    rows = connection.execute(_VERDICTS, {"its_id": inbound_id})
+    return list(dict.fromkeys(row.item_id for row in rows if row.item_id))
+
+
 def show(connection: Connection, inbound_id: str) -> dict[str, Any]:
     """One message with its text, verdicts and history. Raises NotFound with a sentence."""
     row = _row(connection, inbound_id)
+    decided = _deciders(connection, (inbound_id,)).get(inbound_id, _NOBODY)
+    edited = connection.execute(_ORIGINAL, {"its_id": inbound_id + ORIGINAL}).first() is not None
     body = connection.execute(_BODY, {"its_id": inbound_id}).first()
     verdicts = connection.execute(_VERDICTS, {"its_id": inbound_id}).all()
     refs = list(dict.fromkeys(verdict.ref for verdict in verdicts if verdict.ref))
-    shown = _json(row, refs)
+    shown = {**_json(row, refs), **decided, "edited": edited}
     shown["verdicts"] = [_verdict_json(verdict) for verdict in verdicts]
     shown["history"] = [
         {"at": moment_json(change.at), "was": change.was, "became": change.became, "by": change.by, "reason": change.reason}
@@ -141,12 +178,12 @@ def show(connection: Connection, inbound_id: str) -> dict[str, Any]:
     if body is not None:
         shown |= {"text": body.new_text, "quoted_text": body.quoted_text, "attachments": body.attachments, "defects": body.defects}
         shown |= {role: [_person(name, address) for name, address in body.people.get(role, ())] for role in ("to", "cc", "reply_to")}
+        shown |= more_json(body.more)
     return shown
 
 
-def _row(connection: Connection, inbound_id: str, *, lock: bool = False) -> Any:
-    statement = _ONE.with_for_update() if lock else _ONE
-    row = connection.execute(statement, {"its_id": inbound_id}).first()
+def _row(connection: Connection, inbound_id: str) -> Any:
+    row = connection.execute(_ONE, {"its_id": inbound_id}).first()
     if row is None:
         raise NotFound(f"There is no inbound message “{inbound_id[:60]}”.")
     return row
@@ -190,104 +227,3 @@ def _verdict_json(row: Any) -> dict[str, Any]:
 
 def _person(name: str, address: str) -> str:
     return str(Address(address, name)) if address else ""
-
-
-# ---------------------------------------------------------------- what a person decides
-
-
-def waiting(connection: Connection, inbound_id: str, *, states: Collection[InboundState] = OPEN_STATES) -> Waiting:
-    """The message, locked until the transaction ends, with its open verdicts. Raises NotFound, and Refused if it is in none of the states."""
-    row = _row(connection, inbound_id, lock=True)
-    state = InboundState(row.state)
-    if state not in states:
-        raise Refused(f"The message {inbound_id} is {state}; that can be done only while it is {' or '.join(sorted(states))}.")
-    verdicts = connection.execute(_VERDICTS, {"its_id": inbound_id}).all()
-    undecided = [verdict for verdict in verdicts if InboundState(verdict.state) in states]
-    first = undecided[0] if undecided else None
-    envelope = envelope_of(row)
-    return Waiting(
-        id=row.id,
-        state=state,
-        mail=_stored_mail(row, connection.execute(_BODY, {"its_id": inbound_id}).first()),
-        received_at=row.received_at,
-        archive=envelope.archive,
-        connector=first.connector if first is not None else row.connector,
-        recipient=first.recipient if first is not None else "",
-        numbers=tuple(verdict.n for verdict in undecided),
-        item_ids=tuple(dict.fromkeys(verdict.item_id for verdict in undecided if verdict.item_id)),
-        standing=tuple(InboundState(verdict.state) for verdict in verdicts if verdict not in undecided),
-        next=1 + max((verdict.n for verdict in verdicts), default=-1),
-    )
-
-
-def _stored_mail(row: Any, body: Any) -> Mail:
-    """What was kept of a mail; empty where it was never read."""
-    if body is None:
-        return Mail(message_id=row.message_id, subject=row.subject, partial=True)
-    people = {role: tuple(Address(address, name) for name, address in listed) for role, listed in body.people.items()}
-    return Mail(
-        message_id=row.message_id,
-        from_=people.get("from", ()),
-        reply_to=people.get("reply_to", ()),
-        to=people.get("to", ()),
-        cc=people.get("cc", ()),
-        subject=row.subject,
-        date=row.sent_at,
-        text=body.new_text,
-        new_text=body.new_text,
-        quoted_text=body.quoted_text,
-        attachments=tuple(Attachment(**attachment) for attachment in body.attachments),
-    )
-
-
-def decide(connection: Connection, found: Waiting, *, action: str, item_id: str, process_id: str, because: str, by: str, now: datetime) -> None:
-    """A person's decision stands for every open verdict of the message: joined, or opened as `item_id`."""
-    done = InboundState.DONE
-    asked = {"its_id": found.id, "its_item": item_id, "its_process": process_id or None, "by": by, "now": now, "why": because, "its_action": action}
-    if found.numbers:
-        connection.execute(_DECIDED, {**asked, "numbers": list(found.numbers), "becomes": done.value})
-    else:
-        _add_verdict(connection, found, asked, done)
-    _move(connection, found, most_urgent((*found.standing, done)), because, by, now)
-
-
-def set_aside(connection: Connection, found: Waiting, becomes: InboundState, *, because: str, by: str, now: datetime) -> None:
-    """Discarded, or taken back from there: the open verdicts change their state and nothing else."""
-    if found.numbers:
-        connection.execute(_STATE_ONLY, {"its_id": found.id, "numbers": list(found.numbers), "becomes": becomes.value, "by": by, "now": now})
-    _move(connection, found, most_urgent((*found.standing, becomes)), because, by, now)
-
-
-def replay(connection: Connection, found: Waiting, *, by: str, now: datetime) -> None:
-    """Decided anew by the next worker; what was done already for some recipient stands (law 7)."""
-    connection.execute(_DROP_KEYS, {"its_id": found.id})
-    connection.execute(_DROP, {"its_id": found.id})
-    if connection.execute(_TO_NEW, {"its_id": found.id, "was": found.state.value}).rowcount != 1:
-        raise Refused(f"The message {found.id} was changed by somebody else in the meantime.")
-    record(connection, found.id, now, found.state, InboundState.NEW, by=by, reason=REPLAYED)
-
-
-def _move(connection: Connection, found: Waiting, becomes: InboundState, because: str, by: str, now: datetime) -> None:
-    asked = {"its_id": found.id, "was": found.state.value, "becomes": becomes.value, "because": because, "now": now}
-    if connection.execute(_TO_STATE, asked).rowcount != 1:
-        raise Refused(f"The message {found.id} was changed by somebody else in the meantime.")
-    record(connection, found.id, now, found.state, becomes, by=by, reason=because)
-
-
-def _add_verdict(connection: Connection, found: Waiting, asked: dict[str, Any], state: InboundState) -> None:
-    """For a message that was never decided by the house: quarantined before it could be."""
-    row = {
-        "inbound_id": found.id,
-        "n": found.next,
-        "recipient": found.recipient,
-        "connector": found.connector,
-        "action": asked["its_action"],
-        "state": state.value,
-        "item_id": asked["its_item"],
-        "process_id": asked["its_process"],
-        "evidence": "none",
-        "because": asked["why"],
-        "decided_by": asked["by"],
-        "decided_at": asked["now"],
-    }
-    connection.execute(inbound_verdict.insert(), row)

@@ -1,6 +1,6 @@
 """What became of inbound messages: settled with their verdicts, text and trace; claims are `inbound_claims.py`, what was taken in `intake_keys.py`.
 
-Lists, details and what people decide are `inbound_list.py`.
+Lists and details are `inbound_list.py`, what people decide `inbound_waiting.py`.
 """
 
 from __future__ import annotations
@@ -18,10 +18,12 @@ from core.plain import to_plain
 from core.verdict import InboundState, TraceStep, Verdict, most_urgent
 from gateway.store.inbound_claims import MINE, Claimed, mine, record
 from gateway.store.intake_keys import write_keys
-from gateway.store.schema import inbound, inbound_body, inbound_verdict, raw_mail
+from gateway.store.schema import inbound, inbound_body, inbound_verdict, item, raw_mail
 
 MOST_ADDRESSES = 1_000
 _ATTACHMENT = tuple(one.name for one in fields(Attachment))
+MOST_OPENED = 64
+"""How far behind the last verdict an item that was opened and undone is looked for."""
 SHORT, LONG = 998, 1_000
 """Bounds of the id and address columns."""
 
@@ -49,6 +51,7 @@ _BODY = _BODY.on_conflict_do_update(
 )
 _VERDICTS = inbound_verdict.insert()
 _STANDING = select(inbound_verdict.c.n, inbound_verdict.c.state).where(inbound_verdict.c.inbound_id == bindparam("its_id"))
+_OPENED = select(item.c.id).where(item.c.id.in_(bindparam("ids", expanding=True)))
 _RAWS = select(raw_mail).where(raw_mail.c.id.in_(bindparam("ids", expanding=True)))
 
 
@@ -87,7 +90,15 @@ class Settlement:
 def standing(connection: Connection, inbound_id: str) -> Standing:
     """What an earlier run left."""
     rows = connection.execute(_STANDING, {"its_id": inbound_id}).all()
-    return Standing(tuple(InboundState(row.state) for row in rows), 1 + max((row.n for row in rows), default=-1))
+    next_number = 1 + max((row.n for row in rows), default=-1)
+    return Standing(tuple(InboundState(row.state) for row in rows), unused(connection, inbound_id, next_number))
+
+
+def unused(connection: Connection, inbound_id: str, first: int) -> int:
+    """The number of the next item the message opens, from `first` on: one that it opened before keeps its id, also where that was undone."""
+    numbers = range(first, first + MOST_OPENED)
+    rows = connection.execute(_OPENED, {"ids": [f"{inbound_id}.{n}" for n in numbers]})
+    return 1 + max((int(row.id.rpartition(".")[2]) for row in rows), default=first - 1)
 
 
 def raw(connection: Connection, inbound_id: str) -> bytes:

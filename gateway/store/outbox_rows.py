@@ -25,6 +25,7 @@ _ONE = SELECT.where(outbox.c.id == bindparam("wanted"))
 _ONE_LOCKED = _ONE.with_for_update()
 _SOME = SELECT.where(outbox.c.id.in_(bindparam("ids", expanding=True))).order_by(outbox.c.seq, outbox.c.id)
 _OF_ITEM = SELECT.where(outbox.c.item_id == bindparam("wanted_item")).order_by(outbox.c.seq, outbox.c.id)
+_MADE_AT = select(outbox.c.id, outbox.c.sent_at, outbox.c.created_at).where(outbox.c.id.in_(bindparam("ids", expanding=True)))
 _RECIPIENTS = (
     select(outbox_recipient)
     .where(outbox_recipient.c.outbox_id.in_(bindparam("ids", expanding=True)))
@@ -71,6 +72,12 @@ def load(connection: Connection, ids: Collection[str]) -> dict[str, OutboxMessag
     if not ids:
         return {}
     return {message.id: message for message in messages(connection, connection.execute(_SOME, {"ids": list(ids)}))}
+
+
+def made_at(connection: Connection, ids: Iterable[str]) -> dict[str, datetime]:
+    """When each of these messages left, or was made where it has not; those that exist."""
+    wanted = list(dict.fromkeys(ids))
+    return {row.id: row.sent_at or row.created_at for row in connection.execute(_MADE_AT, {"ids": wanted})} if wanted else {}
 
 
 def of_item(connection: Connection, item_id: str) -> list[OutboxMessage]:

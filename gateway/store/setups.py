@@ -5,21 +5,25 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, Table, select
 
+from core.mail import address_key
 from core.plain import from_plain
 from core.setup import Setup
 from core.setup_parts import PARTS, Change, Part, diff
 from gateway.clock import Clock, SystemClock
-from gateway.store import schema
+from gateway.store import proofs, schema
 
 TABLES: Mapping[str, Table] = {part.kind: getattr(schema, part.kind) for part in PARTS}
 _KEEPS_OLD = frozenset({"process", "retry_template", "user"})
 """Kinds whose inactive rows are still asked for: items and mails refer to old versions, timelines to people who left."""
+
+PROVED_OF = ("address", "incoming", "outgoing")
+"""What of a connector the connection test was about; another value, and it has to be tested again."""
 
 _REVISION = "SELECT revision FROM desk_revision WHERE id = 1"
 
@@ -81,7 +85,7 @@ def load(connection: Connection) -> Setup:
     """The setup as stored, all of one revision."""
     while True:
         revision = _revision(connection)
-        setup = _assemble(revision, {part.kind: _rows(connection, part) for part in PARTS})
+        setup = _proved(_assemble(revision, {part.kind: _rows(connection, part) for part in PARTS}), proofs.all_of(connection, proofs.PLUS_ADDRESSING))
         # On PostgreSQL each statement of a write transaction sees its own moment: read again if somebody saved meanwhile.
         if _revision(connection) == revision:
             return setup
@@ -112,6 +116,14 @@ def _assemble(revision: int, parts: Mapping[str, list[_Stored]]) -> Setup:
         mail_templates=active("mail_template"),
         **head,
     )
+
+
+def _proved(setup: Setup, shown: Mapping[str, str]) -> Setup:
+    """The setup whose connectors know what the connection test has shown for their address."""
+    if not shown:
+        return setup
+    known = (replace(one, plus_proved=shown.get(one.name) == address_key(one.address)) for one in setup.connectors)
+    return replace(setup, connectors=tuple(known))
 
 
 def _revision(connection: Connection) -> int:
@@ -159,8 +171,16 @@ def _save_part(connection: Connection, part: Part, new: Setup, changes: list[Cha
             done = connection.execute(table.update().where(table.c.name == change.name, table.c.active).values(body=change.becomes, **stamp))
             if not done.rowcount:  # the desk itself has default values before its row is there
                 _add(connection, part, change, given[change.name], stamp, clock)
+    if part.kind == "connector":
+        proofs.forget(connection, [change.name for change in changes if _goes_another_way(change)])
     for position, name in enumerate(given):
         connection.execute(table.update().where(table.c.name == name, table.c.active, table.c.position != position).values(position=position))
+
+
+def _goes_another_way(change: Change) -> bool:
+    """Whether mail of a connector takes another way than the one that was shown to work."""
+    was, becomes = change.was or {}, change.becomes or {}
+    return any(was.get(key) != becomes.get(key) for key in PROVED_OF)
 
 
 def _add(connection: Connection, part: Part, change: Change, wanted_id: str, stamp: dict[str, Any], clock: Clock) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, Connection, exists, false, or_, select, true
+from sqlalchemy import ColumnElement, Connection, and_, exists, false, or_, select, true
 
 from core.permissions import Sight
 from core.setup import Setup
@@ -43,8 +43,14 @@ def visible_inbound(sight: Sight, setup: Setup) -> ColumnElement[bool]:
     """Which inbound messages are seen: those tied to items within sight, and those of connectors with a route to a queue within sight (B-UH-03)."""
     if sight.everything:
         return true()
-    queues = {process.name: process.queue for process in setup.processes}
-    connectors = sorted({route.connector for route in setup.routes if queues.get(route.process) in sight.queues})
+    connectors = sorted(mailboxes(setup, sight.queues))
     tied = exists().where(inbound_verdict.c.inbound_id == inbound.c.id, inbound_verdict.c.item_id == item.c.id, visible(sight))
     came = exists().where(inbound_verdict.c.inbound_id == inbound.c.id, inbound_verdict.c.item_id.is_(None), inbound_verdict.c.connector.in_(connectors))
-    return or_(tied, came)
+    undecided = and_(inbound.c.connector.in_(connectors), ~exists().where(inbound_verdict.c.inbound_id == inbound.c.id))
+    return or_(tied, came, undecided)
+
+
+def mailboxes(setup: Setup, queues: frozenset[str]) -> frozenset[str]:
+    """The connectors with a route to a process of one of these queues."""
+    of = {process.name: process.queue for process in setup.processes}
+    return frozenset(route.connector for route in setup.routes if of.get(route.process) in queues)

@@ -9,12 +9,15 @@ from sqlalchemy import Connection, RowMapping, and_, bindparam, select
 
 from core.decision import EntryKind
 from core.work_item import Resolution, WorkItem
+from gateway.store.inbound_more import more_json
 from gateway.store.moments import moment_json
 from gateway.store.schema import inbound, inbound_body, outbox, outbox_recipient, timeline
 
 MOST_LINES = 2_000
 MOMENT_FACTS = ("until", "scheduled_for")
 """Facts that are moments, besides those that end in `_at`."""
+UNSHOWN = frozenset({"undo"})
+"""Facts that only an undo asks for."""
 MAILS = (EntryKind.MAIL_IN.value, EntryKind.MAIL_OUT.value, EntryKind.MAIL_HELD.value)
 
 _TIMELINE = (
@@ -35,6 +38,7 @@ _TIMELINE = (
         inbound_body.c.people.label("in_people"),
         inbound_body.c.new_text.label("in_text"),
         inbound_body.c.attachments.label("in_attachments"),
+        inbound_body.c.more.label("in_more"),
     )
     .select_from(
         timeline.outerjoin(outbox, and_(timeline.c.outbox_id == outbox.c.id, timeline.c.kind.in_(MAILS)))
@@ -65,7 +69,7 @@ def _recipients(connection: Connection, ids: Sequence[str]) -> dict[str, list[Ro
 
 def _line(row: Any, people: Mapping[str, Sequence[RowMapping]], resolution: Resolution | None) -> dict[str, Any]:
     line: dict[str, Any] = {"seq": row.seq, "at": moment_json(row.at), "kind": row.kind, "by": row.by, "text": row.text, "system": row.system}
-    line |= {name: _fact(name, value) for name, value in (row.facts or {}).items() if name not in line}
+    line |= {name: _fact(name, value) for name, value in (row.facts or {}).items() if name not in line and name not in UNSHOWN}
     if row.kind == EntryKind.MAIL_OUT.value and row.out_state is not None:
         line |= _mail_out(row, people.get(row.outbox_id, ()))
     elif row.kind in MAILS and row.in_state is not None:
@@ -117,6 +121,7 @@ def _mail_in(row: Any) -> dict[str, Any]:
         "attachments": [
             {"name": one.get("name", ""), "content_type": one.get("content_type", ""), "size": one.get("size", 0)} for one in row.in_attachments or ()
         ],
+        **more_json(row.in_more),
     }
 
 

@@ -104,6 +104,7 @@ def item_json(work_item: WorkItem, setup: Setup, contacts: Sequence[ContactOnIte
         "updated_at": moment_json(work_item.updated_at),
         "contacts": [{"address": one.address, "name": one.name, "tags": list(one.tags)} for one in contacts],
         "attention": work_item.attention,
+        "test": work_item.test,
         "company": work_item.company,
         "home_queue": work_item.home_queue,
         "created_by": work_item.created_by,

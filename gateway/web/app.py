@@ -1,4 +1,4 @@
-"""The web server: /healthz, /readyz and /metrics, on loopback unless told otherwise; the figures are `metrics.py`."""
+"""The web server: /healthz, /readyz, /metrics and the frames of mails, on loopback unless told otherwise; the figures are `metrics.py`."""
 
 from __future__ import annotations
 
@@ -15,10 +15,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from gateway.connector_kinds import POLLED_KINDS
 from gateway.store.engine import is_passing_fault
 from gateway.store.figures import Figures, figures
 from gateway.store.version import VersionTrouble, require_head
 from gateway.web import metrics
+from gateway.web.frame import frame_routes
 
 if TYPE_CHECKING:
     from gateway.bootstrap import House
@@ -45,12 +47,14 @@ def make_app(house: House) -> Starlette:
         except SQLAlchemyError:
             return PlainTextResponse("the database cannot be read\n", status_code=503)
 
-    return Starlette(routes=[Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", figures_page)])
+    return Starlette(routes=[Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", figures_page), *frame_routes(house)])
 
 
 def _figures(house: House) -> Figures:
     with house.database.read() as connection:
-        return figures(connection, house.clock.now())
+        connectors = house.setups.current(connection).connectors
+        polled = [one.name for one in connectors if one.enabled and one.receives and one.incoming.get("kind") in POLLED_KINDS]
+        return figures(connection, house.clock.now(), polled)
 
 
 def readiness(house: House) -> dict[str, dict[str, Any]]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
 
 from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from gateway.store.figures import UNPROCESSED, Figures
+from gateway.store.mailbox_figures import MailboxFigures
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -38,6 +40,32 @@ class RowsCollector(Collector):
         for labels, count in sorted(now.items.items()):
             items.add_metric(list(labels), count)
         yield items
+        yield GaugeMetricFamily("guichet_scanner_away", "1 while the virus scanner does not answer and mail with attachments waits.", float(now.scanner_away))
+        yield from _mailboxes(now.mailboxes)
+
+
+def _mailboxes(mailboxes: Iterable[MailboxFigures]) -> Iterator[Metric]:
+    """One line per mailbox that is fetched from; moments in seconds since 1970, 0 for never or none."""
+    for name, text, value in _MAILBOX_GAUGES:
+        family = GaugeMetricFamily(name, text, labels=("connector",))
+        for one in mailboxes:
+            family.add_metric([one.name], value(one))
+        yield family
+
+
+_MAILBOX_GAUGES: tuple[tuple[str, str, Callable[[MailboxFigures], float]], ...] = (
+    ("guichet_mailbox_last_success_timestamp_seconds", "When the mailbox was last read without trouble.", lambda one: _stamp(one.health.last_success_at)),
+    ("guichet_mailbox_waiting", "Messages in the mailbox that are still to be taken in.", lambda one: one.waiting),
+    ("guichet_mailbox_oldest_waiting_timestamp_seconds", "Since when the oldest of them waits.", lambda one: _stamp(one.oldest_waiting_at)),
+    ("guichet_mailbox_messages", "Messages on the server.", lambda one: one.seen),
+    ("guichet_mailbox_stored", "Messages taken in from the mailbox.", lambda one: one.stored),
+    ("guichet_mailbox_suspended", "1 while log-ins are refused and somebody must look.", lambda one: one.health.suspended),
+    ("guichet_mailbox_troubled", "1 while the last look into the mailbox failed.", lambda one: one.health.troubled),
+)
+
+
+def _stamp(moment: datetime | None) -> float:
+    return moment.timestamp() if moment is not None else 0.0
 
 
 def _by_label(name: str, text: str, label: str, counts: dict[str, int]) -> Metric:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ from tests.servers import amqp_url, redis_url
 def calm(guichet: Guichet, installation: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The installation with ports that are free."""
     monkeypatch.setenv("GUICHET_SMTP__PORT", str(free_port()))
+    monkeypatch.setenv("GUICHET_LMTP__PORT", str(free_port()))
     monkeypatch.setenv("GUICHET_WEB__PORT", str(free_port()))
     return installation
 
@@ -33,8 +35,8 @@ def test_all_is_well(guichet: Guichet, calm: Path) -> None:
     assert said.code == 0, said.out
     assert {finding["level"] for finding in said.json} == {"fine"}
     names = [finding["check"] for finding in said.json]
-    expected = ["settings", "data", "keys", "database", "migrations", "broker", "port smtp", "port web", "desk", "connector support", "connector claims"]
-    assert names == expected
+    expected = ["settings", "data", "keys", "database", "migrations", "broker", "port smtp", "port lmtp", "port web", "desk"]
+    assert names == [*expected, *["connector support"] * 2, *["connector claims"] * 2]
     assert guichet("check").out.count("\n") == len(names)
 
 
@@ -123,10 +125,11 @@ def stranger() -> Iterator[int]:
 
 
 def test_a_port_that_somebody_else_has_is_an_error(guichet: Guichet, calm: Path, monkeypatch: pytest.MonkeyPatch, stranger: int) -> None:
-    """For both ports."""
+    """For every port."""
     monkeypatch.setenv("GUICHET_SMTP__PORT", str(stranger))
+    monkeypatch.setenv("GUICHET_LMTP__PORT", str(stranger))
     monkeypatch.setenv("GUICHET_WEB__PORT", str(stranger))
-    assert [check for check, _ in _found(guichet, "error")] == ["port smtp", "port web"]
+    assert [check for check, _ in _found(guichet, "error")] == ["port smtp", "port lmtp", "port web"]
 
 
 def test_the_log_in_of_a_connector_is_tried(guichet: Guichet, calm: Path, monkeypatch: pytest.MonkeyPatch, stranger: int) -> None:
@@ -174,3 +177,33 @@ def test_a_broker_that_answers_is_fine(guichet: Guichet, calm: Path, monkeypatch
         missing(f"{server.__name__.partition('_')[0]} is not installed")
     monkeypatch.setenv("GUICHET_BROKER__URL", str(url))
     assert any(check == "broker" and "answers" in sentence for check, sentence in _found(guichet, "fine"))
+
+
+def test_the_way_in_of_a_connector_is_tried(guichet: Guichet, calm: Path, monkeypatch: pytest.MonkeyPatch, stranger: int) -> None:
+    """A mailbox that answers like no mailbox is an error that names the step; a Maildir that is there is fine; a door is named."""
+    file = calm / "desk.toml"
+    text = file.read_text("utf-8")
+    monkeypatch.setenv("SUPPORT_PW", "geheim")
+
+    def incoming(table: str) -> None:
+        file.write_text(text.replace('incoming = { kind = "smtp" }', f"incoming = {table}", 1), "utf-8")
+        assert guichet("config", "apply", file).code == 0
+
+    for kind in ("imap", "pop3"):
+        incoming(f'{{ kind = "{kind}", host = "127.0.0.1", port = {stranger}, security = "none", user = "u", password_env = "SUPPORT_PW" }}')
+        ((check, sentence),) = _found(guichet, "error")
+        assert check == "connector support" and "connection" in sentence and "geheim" not in sentence
+    for part in ("new", "cur", "tmp"):
+        (calm / "in" / part).mkdir(parents=True)
+    incoming('{ kind = "maildir", path = "in" }')
+    assert _found(guichet, "error") == []
+    assert ("connector claims", f"takes mail at the SMTP door, 127.0.0.1:{os.environ['GUICHET_SMTP__PORT']}") in _found(guichet, "fine")
+
+
+def test_plus_addressing_without_proof_is_a_warning(guichet: Guichet, calm: Path) -> None:
+    """It is not used, and the sentence names the command that would show that it works."""
+    file = calm / "desk.toml"
+    file.write_text(file.read_text("utf-8").replace('incoming = { kind = "smtp" }', 'incoming = { kind = "smtp" }\nplus_addressing = true', 1), "utf-8")
+    assert guichet("config", "apply", file).code == 0
+    ((check, sentence),) = _found(guichet, "warning")
+    assert check == "connector support" and "guichet connector test support --round-trip" in sentence

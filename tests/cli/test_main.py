@@ -66,7 +66,7 @@ def test_the_document_of_the_commands_has_them_all() -> None:
         ("outbox", "retry"),
         ("outbox", "retry", "--state", "failed"),
         ("--set", "x", "check"),
-        ("serve", "--roles", "lmtp"),
+        ("serve", "--roles", "cook"),
     ],
 )
 def test_wrong_usage_is_64(guichet: Guichet, bare: Path, arguments: tuple[str, ...]) -> None:

@@ -95,8 +95,8 @@ def _get(port: int, path: str) -> str:
 
 def test_the_demo_from_nothing_to_an_answered_mail_and_on_after_a_restart(tmp_path: Path) -> None:
     """Sample mails become items, a mail over SMTP becomes a ticket with an acknowledgement, Ctrl-C ends it, a second start goes on."""
-    smtp, web, folder = free_port(), free_port(), tmp_path / "d"
-    asked = ("demo", "--dir", folder, "--smtp-port", smtp, "--web-port", web)
+    smtp, lmtp, web, folder = free_port(), free_port(), free_port(), tmp_path / "d"
+    asked = ("demo", "--dir", folder, "--smtp-port", smtp, "--lmtp-port", lmtp, "--web-port", web)
     config = folder / "guichet.toml"
     with running(tmp_path / "first", *asked) as demo:
         eventually(lambda: "Send a mail" in demo.out.read_text("utf-8"), demo)
@@ -104,6 +104,9 @@ def test_the_demo_from_nothing_to_an_answered_mail_and_on_after_a_restart(tmp_pa
         assert json.loads(_get(web, "/readyz"))["ready"] is True
         _send(smtp, "One more")
         eventually(lambda: any(item["title"] == "One more" for item in ask(tmp_path, config, "item", "list")), demo)
+        with smtplib.LMTP("127.0.0.1", lmtp, local_hostname="mta.example") as client:
+            client.sendmail("alice@acme.example", ["help@demo.example"], mail("From the mail server"))
+        eventually(lambda: any(item["title"] == "From the mail server" for item in ask(tmp_path, config, "item", "list")), demo)
         eventually(lambda: any(b"One more" in file.read_bytes() or b"alice@acme.example" in file.read_bytes() for file in (folder / "outgoing" / "new").iterdir()))
         assert demo.end(signal.SIGINT) == 0
         said = demo.out.read_text("utf-8")
@@ -114,7 +117,7 @@ def test_the_demo_from_nothing_to_an_answered_mail_and_on_after_a_restart(tmp_pa
     assert (folder / "secret.key").stat().st_mode & 0o777 == 0o600
     with running(tmp_path / "second", *asked) as demo:
         eventually(lambda: "Send a mail" in demo.out.read_text("utf-8"), demo)
-        assert len(ask(tmp_path, config, "item", "list")) == 7, "what was there is there, and the samples are not played again"
+        assert len(ask(tmp_path, config, "item", "list")) == 8, "what was there is there, and the samples are not played again"
         _send(smtp, "After the restart")
         eventually(lambda: any(item["title"] == "After the restart" for item in ask(tmp_path, config, "item", "list")), demo)
         assert demo.end() == 0
@@ -125,8 +128,10 @@ def test_a_port_in_use_is_one_sentence_and_78(tmp_path: Path) -> None:
     """For each port, before anything is served."""
     with socket.create_server(("127.0.0.1", 0)) as other:
         taken = other.getsockname()[1]
-        for option, free in (("--smtp-port", "--web-port"), ("--web-port", "--smtp-port")):
-            with running(tmp_path / option.strip("-"), "demo", "--dir", "d", option, taken, free, free_port()) as demo:
+        options = ("--smtp-port", "--lmtp-port", "--web-port")
+        for option in options:
+            others = [word for other in options if other != option for word in (other, free_port())]
+            with running(tmp_path / option.strip("-"), "demo", "--dir", "d", option, taken, *others) as demo:
                 assert demo.process.wait(PATIENCE) == 78
                 said = demo.err.read_text("utf-8")
             assert said == f"guichet: Port {taken} on 127.0.0.1 cannot be used (address already in use); choose another one with {option}.\n"
@@ -145,6 +150,7 @@ def served(installation: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, d
     """The installation with free ports: settings file, environment, SMTP port, web port."""
     smtp, web = free_port(), free_port()
     environment = {"GUICHET_CONFIG": str(installation / "guichet.toml"), "GUICHET_SMTP__PORT": str(smtp), "GUICHET_WEB__PORT": str(web)}
+    environment["GUICHET_LMTP__PORT"] = str(free_port())
     return installation / "guichet.toml", environment, smtp, web
 
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from core.decision import Decision, EntryKind
-from core.mail import Address, FailedRecipient, Report
+from core.mail import Address, FailedRecipient, Feedback, Report
 from core.notice import notice
-from core.on_result import bounce, died, result
+from core.on_result import bounce, complaint, died, is_dead, result, returned_to_author
 from core.outbox import OutboxEvent, OutboxState, Outcome, Purpose, Recipient
 from core.settling import Rules
 from core.setup import Setup, UnknownPolicy
@@ -205,6 +205,38 @@ def test_a_bounce_of_an_automatic_mail_marks_only() -> None:
 def test_only_hard_bounces_suppress(status: str, suppressed: bool) -> None:
     """RFC 3463: class 5 is for good; a server that gave up after days of 4xx says nothing about the address."""
     assert bool(bounce(make_message(state=OutboxState.SENT), report(status=status), None, NOW).suppressions) is suppressed
+
+
+@pytest.mark.parametrize(("hard", "status", "dead"), [(True, "", True), (False, "5.1.1", False), (None, "5.1.10", True), (None, "5.7.1", False), (None, "", False)])
+def test_what_the_report_was_judged_to_mean(hard: bool | None, status: str, dead: bool) -> None:
+    """decisions.md 3: the judgement counts, not the class of the code; without one only codes about the address itself do."""
+    assert is_dead(FailedRecipient(CARL, "failed", status, "", hard)) is dead
+
+
+def test_a_mail_that_was_handed_on() -> None:
+    """What failed at the address that Carl's mail was handed on to has failed for Carl; a copy that was sent there directly has arrived."""
+    told = FailedRecipient(CARL, "failed", "5.1.1", "550 no such user", True)
+    there = replace(told, address="dora@acme.example", handed_on_from=CARL)
+    both = make_message(state=OutboxState.SENT, recipients=(Recipient(Address(CARL)), Recipient(Address("dora@acme.example"))))
+    decision = bounce(both, Report((told, there)), None, NOW)
+    assert (set(decision.outbox[0].recipients), [one.address_key for one in decision.suppressions]) == ({CARL}, [CARL])
+
+
+def test_what_the_author_is_told() -> None:
+    """decisions.md 3: who did not get the mail and why, of a person's mail, once for each recipient."""
+    sent = make_message(state=OutboxState.SENT)
+    assert returned_to_author(sent, report()) == f"{CARL}: 5.1.1 550 no such user"
+    assert returned_to_author(replace(sent, recipients=(replace(sent.recipients[0], outcome=Outcome.BOUNCED),)), report()) == ""
+    assert returned_to_author(sent, report("delayed")) == ""
+    assert returned_to_author(make_message(state=OutboxState.SENT, purpose=Purpose.ACKNOWLEDGEMENT, system_generated=True), report()) == ""
+
+
+@pytest.mark.parametrize(("about", "stopped"), [((CARL,), [CARL]), ((), [CARL]), (("victim@globex.example",), [CARL])])
+def test_a_complaint(about: tuple[str, ...], stopped: list[str]) -> None:
+    """RFC 5965: whoever complained gets no automatic mail for now, and the item says so; never an address that we did not write to."""
+    decision = complaint(make_message(state=OutboxState.SENT), Feedback("d1.mac@demo.example", complaint="abuse", about=about), make_item(), NOW)
+    assert [one.address_key for one in decision.suppressions] == stopped
+    assert (decision.items, decision.outbox, len(decision.entries)) == ((), (), 1)
 
 
 @pytest.mark.parametrize("action", ["delayed", "relayed", "delivered", "expanded"])

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, update
@@ -23,6 +24,8 @@ from gateway.store import items
 from gateway.store.engine import Database
 from gateway.store.schema import inbound, inbound_body, outbox
 from gateway.store.setups import Setups
+from tests.desk.gate import Gate
+from tests.houses import make_house
 
 CARL = "carl@acme.example"
 
@@ -125,6 +128,15 @@ class Room:
         """What the way out would write."""
         with self.database.durable() as connection:
             connection.execute(update(outbox).where(outbox.c.id == outbox_id).values(state=state.value))
+
+
+@pytest.fixture
+def gate(tmp_path: Path, database: Database, example_setup: Setup, clock: FakeClock) -> Iterator[Gate]:
+    """The example desk, its help address without a route."""
+    routes = tuple(route for route in example_setup.routes if route.name != "help")
+    house = make_house(tmp_path, database, replace(example_setup, routes=routes), clock=clock)
+    yield Gate(house, clock)
+    house.close()
 
 
 @pytest.fixture

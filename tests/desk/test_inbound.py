@@ -2,67 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from core.refusal import NotFound, Refused
-from core.setup import RouteKind, Setup
-from gateway.bootstrap import House
-from gateway.clock import FakeClock
-from gateway.inbound.port import Arrival, Stored
+from core.setup import RouteKind
 from gateway.store import items
-from gateway.store.engine import Database
-from tests.flow.told import ANN, CARL, DESK, ROOT, letter
-from tests.houses import make_house
-
-BOB = "bob@demo.example"
-EVE = "eve@evil.example"
-CLAIMS = "claims@demo.example"
-
-
-class Gate:
-    """A house with one mail after another at its door; nothing is sent."""
-
-    def __init__(self, house: House, clock: FakeClock) -> None:
-        self.house = house
-        self.desk = house.desk
-        self.clock = clock
-
-    def comes_in(self, raw: bytes, sender: str = CARL, to: str = DESK) -> str:
-        answer = self.house.intake.accept(Arrival(raw, "smtp", self.clock.now(), sender, (to,)))
-        assert isinstance(answer, Stored), answer
-        self.house.processor.sweep()
-        return answer.inbound_id
-
-    def ticket(self) -> str:
-        """A ticket by Carl."""
-        self.comes_in(letter("Hot", "It is hot.", message_id="m1@acme.example"))
-        return str(self.desk.list_items(ROOT)[0]["ref"])
-
-    def held(self, ref: str, n: int = 1) -> str:
-        """Eve answers to a mail of ours on the item."""
-        ours = self.desk.mail(ref, ANN, text="Cool it.")["message_id"]
-        raw = letter("Re: Hot", "Let me in.", message_id=f"s{n}@evil.example", sender=f"Eve <{EVE}>", In_Reply_To=f"<{ours}>")
-        return self.comes_in(raw, EVE)
-
-    def seen(self, ref: str) -> dict[str, Any]:
-        return self.desk.show(ref, ROOT)
-
-    def pass_days(self, days: float) -> None:
-        self.house.scheduler.tick(self.clock.advance(days=days))
-
-
-@pytest.fixture
-def gate(tmp_path: Path, database: Database, example_setup: Setup, clock: FakeClock) -> Iterator[Gate]:
-    """The example desk, its help address without a route."""
-    routes = tuple(route for route in example_setup.routes if route.name != "help")
-    house = make_house(tmp_path, database, replace(example_setup, routes=routes), clock=clock)
-    yield Gate(house, clock)
-    house.close()
+from tests.desk.gate import BOB, CLAIMS, EVE, Gate
+from tests.flow.told import ANN, ROOT, letter
 
 
 def test_a_held_mail_waits_and_is_joined(gate: Gate) -> None:
@@ -172,13 +121,7 @@ def test_a_quarantined_mail_stops_the_clocks_until_it_is_discarded(gate: Gate) -
     ref = gate.ticket()
     ours = gate.desk.mail(ref, ANN, text="Cool it.", undo=None)["message_id"]
     raw = letter("Re: Hot", "Still hot.", message_id="q1@acme.example", In_Reply_To=f"<{ours}>")
-    processor = gate.house.processor
-    decide, processor._decide_and_write = processor._decide_and_write, _broken  # type: ignore[method-assign]
-    quarantined = gate.comes_in(raw)
-    for _ in range(4):
-        gate.clock.advance(minutes=2)
-        processor.sweep()
-    processor._decide_and_write = decide  # type: ignore[method-assign]
+    quarantined = gate.quarantined(raw)
     assert gate.desk.show_inbound(quarantined, ROOT)["state"] == "quarantined"
     with gate.house.database.read() as connection:
         item = items.by_ref(connection, ref)
@@ -194,6 +137,3 @@ def mail_of(shown: dict[str, Any]) -> str:
     """The inbound id of the mail that opened an item."""
     return str(next(line["inbound_id"] for line in shown["timeline"] if line["kind"] == "created"))
 
-
-def _broken(*_arguments: Any, **_more: Any) -> Any:
-    raise ZeroDivisionError("broken on purpose")

@@ -90,6 +90,10 @@ def test_people_who_left_are_not_exported(desk: Path) -> None:
     assert read_desk(desk).setup == setup
 
 
+WORDS = 'subject_words = ["network", "réseau", "vpn", "wifi"]'
+DESK = 'default_connector = "support"'
+SMTP = 'incoming = { kind = "smtp" }'
+
 REFUSED = [
     # old, new, where, what is said
     ("[desk]", "[dsek]", "dsek", "unknown table"),
@@ -140,6 +144,24 @@ REFUSED = [
     ('subject_words = ["network", "réseau", "vpn", "wifi"]', 'importance = "urgent"', "routes[1].when.importance", "is not one of high, normal, low"),
     ('subject_words = ["network", "réseau", "vpn", "wifi"]', 'sender = ["*a@*"]', "routes[1].when.sender[1]", "is no address"),
     ('subject_words = ["network", "réseau", "vpn", "wifi"]', 'sender_company = ["Acmee"]', "routes[1].when.sender_company[1]", "there is no company"),
+    (WORDS, 'subject_pattern = "(?=x)"', "routes[1].when.subject_pattern", "is no expression in RE2 syntax"),
+    (WORDS, 'subject_pattern = "a{1000}{1000}"', "routes[1].when.subject_pattern", "is no expression in RE2 syntax"),
+    (WORDS, 'header_patterns = ["X-Shop: ["]', "routes[1].when.header_patterns[1]", "missing ]"),
+    (WORDS, 'header_patterns = ["X-Shop:"]', "routes[1].when.header_patterns[1]", "it is empty"),
+    (WORDS, 'headers = ["X Shop: yes"]', "routes[1].when.headers[1]", "names no header field"),
+    (WORDS, 'headers = ["X-Shop"]', "routes[1].when.headers[1]", "names no header field"),
+    (WORDS, 'folder = [""]', "routes[1].when.folder[1]", "1 to 320 printable characters"),
+    ("[routes.when]", '[routes.unless]\nsender = ["*a@*"]\n[routes.when]', "routes[1].unless.sender[1]", "is no address"),
+    ('kind = "fallback"\naddress = "claims@', 'kind = "fallback"\nunless = { importance = "high" }\naddress = "claims@', "routes[4].unless", "has no conditions"),
+    (DESK, f'{DESK}\ntest_contacts = ["tester"]', "desk.test_contacts[1]", "is no e-mail address"),
+    (DESK, f'{DESK}\nnever_counts = ["*"]', "desk.never_counts[1]", "is no address"),
+    (DESK, f'{DESK}\nattachment_types = ["a/b"]', "desk.attachment_types[1]", "is no file extension"),
+    (SMTP, f'{SMTP}\nprofile = {{ provider = "microsoft365", tenant = "ours" }}', "connectors[1].profile.tenant", "is no tenant id"),
+    (SMTP, f'{SMTP}\nprofile = {{ provider = "google", tenant = "x" }}', "connectors[1].profile.tenant", "has a tenant"),
+    (SMTP, f'{SMTP}\nprofile = {{ provider = "yahoo" }}', "connectors[1].profile.provider", "is not one of"),
+    (SMTP, f'{SMTP}\nprofile = {{ trusted_forwarders = ["x"] }}', "connectors[1].profile.trusted_forwarders[1]", "is no domain"),
+    (SMTP, f'{SMTP}\nprofile = {{ own_lists = ["x"] }}', "connectors[1].profile.own_lists[1]", "is no e-mail address"),
+    (SMTP, f'{SMTP}\nprofile = {{ spam_marks = ["X-Spam"] }}', "connectors[1].profile.spam_marks[1]", "names no header field"),
     ('kind = "fallback"\naddress = "claims@', 'kind = "ordinary"\naddress = "claims@', "connectors[2]", 'a route with kind = "fallback" for claims@'),
     ('kind = "fallback"\naddress = "claims@', 'kind = "fallback"\naddress = "other@', "routes[4].address", "serves the main address"),
     ('effect = "reject_as_spam"', 'effect = "reject"', "blocked_addresses[1].effect", "is not one of no_automated_emails, reject_as_spam"),

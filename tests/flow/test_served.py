@@ -77,7 +77,7 @@ class Process:
     """One `guichet serve` with some roles."""
 
     def __init__(self, folder: Path, roles: str, port: int) -> None:
-        environment = {**os.environ, "GUICHET_CONFIG": str(folder / "guichet.toml"), "GUICHET_SMTP__PORT": str(port), "GUICHET_WEB__PORT": "0"}
+        environment = {**os.environ, "GUICHET_CONFIG": str(folder / "guichet.toml"), "GUICHET_SMTP__PORT": str(port), "GUICHET_LMTP__PORT": "0", "GUICHET_WEB__PORT": "0"}
         command = [sys.executable, "-m", "gateway.cli.main", "serve", "--roles", roles]
         self.log = (folder / f"{roles}-{SystemClock().new_id()[:6]}.log").open("wb")
         self._process = subprocess.Popen(command, env=environment, cwd=folder, stdout=self.log, stderr=self.log)
@@ -110,7 +110,7 @@ def test_two_of_each_role_do_everything_once(tmp_path: Path, database: Database,
     furnish(tmp_path, database, sending_to(example_setup, sink.port))
     (tmp_path / "guichet.toml").write_text(
         f'[database]\nurl = "{url_of(database)}"\n[broker]\nurl = "{broker}"\n[smtp]\nhostname = "mx.demo.example"\n'
-        "[limits]\nautomatic_per_item = 1000\nautomatic_per_sender_day = 1000\nautomatic_per_hour = 100000\n"
+        "[limits]\nautomatic_per_item = 1000\nautomatic_per_sender_day = 1000\nautomatic_per_hour = 100000\nitems_per_sender_hour = 0\n"
     )
     with database.durable() as connection:  # the tables were made without walking the migrations
         connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))

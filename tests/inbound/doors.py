@@ -6,6 +6,7 @@ import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
@@ -18,6 +19,9 @@ from gateway.store.engine import Database
 from gateway.store.schema import inbound, raw_mail
 
 US = "support@demo.example"
+FAKE_ENDS = (b"\n.\n", b"\n.\r\n", b"\r.\r\n", b"\r\n.\n", b"\r\n.\r")
+"""What careless servers take for the end of a mail (SMTP smuggling)."""
+SMUGGLED = b"MAIL FROM:<boss@demo.example>\r\nRCPT TO:<support@demo.example>\r\nDATA\r\nSubject: evil\r\n\r\npay\r\n"
 HELLO = b"EHLO client.example\r\n"
 ENVELOPE = b"MAIL FROM:<a@client.example>\r\nRCPT TO:<support@demo.example>\r\n"
 MAIL = b"From: a@client.example\r\nTo: support@demo.example\r\nSubject: hello\r\n\r\nA question.\r\n"
@@ -52,11 +56,13 @@ class OpenDoor:
 
 
 @contextmanager
-def open_door(database: Database, setup: Setup, options: SmtpOptions | None = None, intake: Callable[..., Intake] = Intake) -> Iterator[OpenDoor]:
-    """An SMTP door on a free port."""
+def open_door(
+    database: Database, setup: Setup, options: SmtpOptions | None = None, intake: Callable[..., Intake] = Intake, kind: type[SmtpDoor] = SmtpDoor
+) -> Iterator[OpenDoor]:
+    """An SMTP door, or another one, on a free port."""
     told: list[str] = []
     made = intake(database, SystemClock(), lambda: setup, on_stored=told.extend)
-    door = SmtpDoor(made, options or SmtpOptions(port=0, hostname="mx.demo.example"))
+    door = kind(made, options or SmtpOptions(port=0, hostname="mx.demo.example"))
     door.start()
     try:
         yield OpenDoor(door, made, database, told)
@@ -66,10 +72,15 @@ def open_door(database: Database, setup: Setup, options: SmtpOptions | None = No
 
 
 class Client:
-    """A raw socket that speaks SMTP as well or as badly as a test wants."""
+    """A raw socket that speaks SMTP as well or as badly as a test wants; by a port of loopback or a place in the file system."""
 
-    def __init__(self, port: int, timeout: float = 20.0) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=timeout)
+    def __init__(self, port: int | Path, timeout: float = 20.0) -> None:
+        if isinstance(port, Path):
+            self.socket = socket.socket(socket.AF_UNIX)
+            self.socket.settimeout(timeout)
+            self.socket.connect(str(port))
+        else:
+            self.socket = socket.create_connection(("127.0.0.1", port), timeout=timeout)
         self._file = self.socket.makefile("rb")
 
     def __enter__(self) -> Client:
@@ -105,10 +116,10 @@ class Client:
         self.send(data)
         return self.reply()
 
-    def begin(self) -> Client:
-        """Greeting and EHLO."""
+    def begin(self, hello: bytes = HELLO) -> Client:
+        """Greeting and EHLO, or LHLO."""
         assert self.reply().startswith("220 ")
-        assert self.ask(HELLO).startswith("250-")
+        assert self.ask(hello).startswith("250-")
         return self
 
     def deliver(self, wire: bytes, envelope: bytes = ENVELOPE) -> str:

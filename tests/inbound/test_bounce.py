@@ -38,10 +38,10 @@ def read(raw: bytes) -> Report:
 
 
 def test_standard_report() -> None:
-    """Recipient as we addressed them, action, status, the server's words unfolded, the id of our mail and our envelope id (RFC 3464)."""
-    assert read(report(BOB)) == Report(
-        (FailedRecipient("bob@x.org", "failed", "5.1.1", "550 5.1.1 <bob@x.org>: User unknown"),), "out1.mac@y.org", "env=2D1"
-    )
+    """Recipient as we addressed them and as they were last addressed, action, status, the server's words unfolded, our ids (RFC 3464)."""
+    told = ("failed", "5.1.1", "550 5.1.1 <bob@x.org>: User unknown", True, "user_unknown")
+    both = (FailedRecipient("bob@x.org", *told), FailedRecipient("robert@internal.x.org", *told, handed_on_from="bob@x.org"))
+    assert read(report(BOB)) == Report(both, "out1.mac@y.org", "env=2D1")
 
 
 def test_several_recipients_have_their_own_outcomes() -> None:
@@ -55,6 +55,7 @@ def test_several_recipients_have_their_own_outcomes() -> None:
     )
     assert [(one.address, one.action, one.status) for one in found.recipients] == [
         ("bob@x.org", "failed", "5.1.1"),
+        ("robert@internal.x.org", "failed", "5.1.1"),
         ("cy@x.org", "delayed", "4.4.1"),
         ("di@x.org", "relayed", "2.0.0"),
     ]

@@ -17,7 +17,7 @@ from gateway.inbound import isolate
 from gateway.inbound.isolate import LARGE, Isolation, Limits, read_mail
 from gateway.inbound.parse import parse
 from tests.inbound.mails import HEAD, PNG, TEXT, multipart, part
-from tests.inbound.test_limits import nested
+from tests.inbound.test_limits import assert_whole, nested
 
 
 @pytest.fixture
@@ -114,9 +114,19 @@ def test_a_child_that_hangs_is_given_up() -> None:
     """After the time-out the child is killed and the header is what remains."""
     own = Isolation(Limits(wall=0.0))
     began = time.monotonic()
-    assert own.read(large()).partial
+    assert_whole(own.read(large()))
     assert time.monotonic() - began < 20
     assert own._idle == []
+
+
+def test_a_child_that_computes_too_long_is_given_up() -> None:
+    """The system ends a child after its seconds of processor time, whatever the clock says; the header is what remains, and the whole mail."""
+    own = Isolation(Limits(cpu=-1))
+    lists = b"".join(field + b": " + b'"N, =?utf-8?q?a?=" <a@b.c>,\r\n ' * 16_000 + b"x@y.z\r\n" for field in (b"To", b"Cc", b"Reply-To", b"From", b"Sender"))
+    found = own.read(lists + b"Subject: s\r\n\r\n" + b"x" * LARGE)
+    own.close()
+    assert "raw mail is kept" in found.defects[0]
+    assert_whole(found)
 
 
 def test_a_child_without_memory_leaves_the_header() -> None:
@@ -125,7 +135,7 @@ def test_a_child_without_memory_leaves_the_header() -> None:
     found = own.read(HEAD + b"\r\n" + b"x" * 100_000_000)
     own.close()
     assert found.subject == "s"
-    assert found.partial
+    assert_whole(found)
 
 
 class _Evil:

@@ -26,6 +26,35 @@ def nested(levels: int) -> bytes:
     return HEAD + b"".join(b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n" % (level, level) for level in range(levels)) + b"\r\ndeep\r\n"
 
 
+def assert_whole(found: Mail) -> None:
+    """The mail that could not be read in full is attached in full."""
+    last = found.attachments[-1]
+    assert found.partial
+    assert (last.name, last.content_type, last.offset, last.length) == ("mail.eml", "message/rfc822", 0, found.size)
+
+
+OVER: dict[str, Callable[[], Mail]] = {
+    "header bytes": lambda: parse(mail(*[b"X-A: " + b"y" * 1_000] * 3_000)),
+    "header fields": lambda: parse(mail(*[b"X-A: b"] * 15_000)),
+    "one field": lambda: parse(mail(b"Subject: " + b"x" * MB)),
+    "addresses": lambda: parse(mail(b"To: " + b",".join(b"n%d@x.org" % number for number in range(6_000)))),
+    "parts": lambda: parse(multipart(b"mixed", *[TEXT] * 3_000)),
+    "levels": lambda: parse(nested(200)),
+    "header of a part": lambda: parse(multipart(b"mixed", part(b"text/plain", b"x", *[b"X-A: " + b"y" * 1_000] * 100))),
+    "text": lambda: parse(typed(b"text/plain", b"word " * MB)),
+    "HTML": lambda: parse(typed(b"text/html", b"<p>word</p> " * 150_000)),
+    "containers": lambda: parse(typed(b"application/ms-tnef; name=winmail.dat", b"x" * 100), budget=Budget(opened_bytes=50)),
+}
+
+
+@pytest.mark.parametrize("name", OVER)
+def test_each_budget_leaves_the_whole_mail(name: str) -> None:
+    """Whatever a mail has too much of: what could be read is there, the mail is partial, says so, and hangs on itself in full."""
+    found = OVER[name]()
+    assert_whole(found)
+    assert found.defects
+
+
 def test_empty_file() -> None:
     """Nothing at all is a mail with nothing in it."""
     assert parse(b"") == Mail(content_key=parse(b"").content_key)
@@ -43,7 +72,8 @@ def test_header_line_of_a_megabyte() -> None:
 def test_ten_thousand_parts() -> None:
     """2,000 parts are read, the mail is partial and says so."""
     found = parse(multipart(b"mixed", *[part(b"application/pdf; name=a.pdf", b"x")] * 10_000))
-    assert len(found.attachments) == 2_000 - 1
+    assert len(found.attachments) == 2_000 - 1 + 1
+    assert_whole(found)
     assert found.partial
     assert any("2000 parts" in defect for defect in found.defects)
 
@@ -52,7 +82,8 @@ def test_five_thousand_levels() -> None:
     """What is nested deeper than 100 levels stays one attachment, and the mail says so."""
     found = parse(nested(5_000))
     assert found.partial
-    assert [one.content_type for one in found.attachments] == ["multipart/mixed"]
+    assert [one.content_type for one in found.attachments] == ["multipart/mixed", "message/rfc822"]
+    assert_whole(found)
 
 
 def test_fifty_levels_are_read() -> None:
@@ -101,7 +132,8 @@ def test_text_beyond_the_budget_is_attached() -> None:
     found = parse(typed(b"text/plain", b"word " * MB))
     assert len(found.text) == 2 * MB
     assert found.partial
-    assert [one.length for one in found.attachments] == [5 * MB]
+    assert [one.length for one in found.attachments[:-1]] == [5 * MB]
+    assert_whole(found)
 
 
 def test_html_that_is_not_shown_gives_its_words() -> None:
@@ -110,7 +142,7 @@ def test_html_that_is_not_shown_gives_its_words() -> None:
     assert found.html == ""
     assert found.text == "help me"
     assert found.partial
-    assert [one.name for one in found.attachments] == ["part-1.html"]
+    assert [one.name for one in found.attachments] == ["part-1.html", "mail.eml"]
 
 
 def test_budget_is_an_argument() -> None:
@@ -121,15 +153,17 @@ def test_budget_is_an_argument() -> None:
 
 
 def test_header_only() -> None:
-    """The last resort: who wrote about what, the rest one attachment, and the reason as a sentence."""
+    """The last resort: who wrote about what, the whole mail one attachment, and the reason as a sentence."""
     found = header_only(multipart(b"mixed", TEXT), "It took too long.")
     assert str(found.author) == "ann@x.org"
     assert found.subject == "s"
     assert found.defects[0] == "It took too long."
     assert found.partial
     assert (found.text, len(found.attachments)) == ("", 1)
+    assert_whole(found)
 
 
+TNEF = b"\x78\x9f\x3e\x22\1\0"
 HOSTILE: dict[str, Callable[[], bytes]] = {
     "NUL": lambda: full(b"\0"),
     "line ends": lambda: full(b"\r\n"),
@@ -166,6 +200,21 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "angles of HTML": lambda: typed(b"text/html", full(b"<")),
     "attributes": lambda: typed(b"text/html", b"<p " + full(b"a=b ")),
     "entities": lambda: typed(b"text/html", full(b"&amp")),
+    "remote images": lambda: typed(b"text/html", full(b"<img src=http://x.org/a>", 2 * MB)),
+    "TNEF attributes": lambda: typed(b"application/ms-tnef", TNEF + full(b"\1\0\0\0\0\0\0\0\0\0\0")),
+    "TNEF properties": lambda: typed(b"application/ms-tnef", TNEF + b"\1\3\x90\0\0\0\0\x50\0" + full(b"\xff\xff\xff\x7f" + b"\x1e\x10\1\1\0\0\0\0")),
+    "TNEF in TNEF": lambda: typed(b"application/ms-tnef", full(TNEF + b"\2\2\x90\0\0\0\0\0\0\0\0")),
+    "containers": lambda: multipart(b"mixed", *[part(b"application/ms-tnef", TNEF + b"\2\x0f\x80\0\0\1\0\0\0x\0\0")] * 1_900),
+    "opaque signatures": lambda: typed(b"application/pkcs7-mime", b"\x30\x80\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02\xa0\x80\x30\x80" + full(b"\x02\0")),
+    "calendar lines": lambda: typed(b"text/calendar", b"BEGIN:VEVENT\r\n" + full(b"ATTENDEE;CN=a:b\r\n")),
+    "calendar parameters": lambda: typed(b"text/calendar", b"BEGIN:VEVENT\r\nATTENDEE" + full(b';A="b"')),
+    "calendars": lambda: multipart(b"mixed", *[part(b"text/calendar", b"BEGIN:VCALENDAR\r\n" * 100)] * 1_900),
+    "locations": lambda: multipart(
+        b"related",
+        part(b"text/html", full(b'<img src="aaa">', MB)),
+        *[part(b"image/png", b"x", b"Content-Location: aa%d" % (number % 10), b"Content-ID: <" + b"y" * 290 + b">") for number in range(1_000)],
+    ),
+    "PGP": lambda: typed(b"text/plain", full(b"-----BEGIN PGP MESSAGE-----\n")),
     "report": lambda: typed(b"message/delivery-status", full(b"Final-Recipient: rfc822; a@b.c\n")),
     "bounce": lambda: mail(b"From: mailer-daemon@x", b"Subject: delivery failed", body=full(b"a@b.c 550 ")),
 }

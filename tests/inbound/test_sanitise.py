@@ -10,13 +10,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.inbound.remote import loading, remote_count
 from gateway.inbound.sanitise import sanitise
 
 GONE = [
     ("<script>alert(1)</script>ok", "alert"),
     ("<style>p{color:red}</style>ok", "color"),
     ("<title>secret</title>ok", "secret"),
-    ('<img src="http://x.org/p.gif">ok', "x.org"),
+    ('<img src="http://x.org/p.gif">ok', ' src='),
+    ('<img src="http://x.org/p.gif" width=1 height="1">ok', "x.org"),
+    ('<img src="http://x.org/p.gif" style="display:none">ok', "x.org"),
+    ('<img src="ftp://x.org/p.gif">ok', "x.org"),
+    ('<img data-remote-src="http://x.org/p.gif">ok', "x.org"),
+    ('<img src="guichet-remote:http://x.org/p.gif">ok', "x.org"),
     ('<img src="//x.org/p.gif">ok', "x.org"),
     ('<img src="data:image/png;base64,AAAA">ok', "data:"),
     ('<img srcset="http://x.org/p.gif 2x">ok', "x.org"),
@@ -52,6 +58,12 @@ KEPT = [
     ('<div id="divRplyFwdMsg">ok</div>', 'id="divRplyFwdMsg"'),
     ('<table border="1"><tr><td colspan="2">ok</td></tr></table>', 'colspan="2"'),
     ("<blockquote>ok</blockquote>", "<blockquote>"),
+    ('<blockquote type="cite" class="protonmail_quote">ok</blockquote>', '<blockquote type="cite" class="protonmail_quote">'),
+    ('<hr id="zwchr">', 'id="zwchr"'),
+    ('<div name="quote">ok</div>', 'name="quote"'),
+    ('<div class="ms-outlook-mobile-reference-message">ok</div>', "ms-outlook-mobile-reference-message"),
+    ('<div style="border:none;border-top:solid #E1E1E1 1.0pt">ok</div>', "border-top:solid #E1E1E1 1.0pt"),
+    ('<img src="https://x.org/a.png?b=1&amp;c=2">ok', ' data-remote-src="https://x.org/a.png?b=1&amp;c=2"'),
 ]
 
 
@@ -68,6 +80,34 @@ def test_active_and_remote_content_is_gone(html: str, needle: str) -> None:
 def test_harmless_content_stays(html: str, needle: str) -> None:
     """Links, embedded pictures, layout and the marks of quotations stay."""
     assert needle in (sanitise(html) or "")
+
+
+REMOTE = [
+    ('<img src="https://x.org/a.png"><img src="http://x.org/b.png" width="200">', 2),
+    ('<img src="https://x.org/a.png" width=1 height=1><img src="cid:a">', 1),
+    ("no image at all", 0),
+]
+
+
+@pytest.mark.parametrize(("html", "number"), REMOTE)
+def test_remote_images_are_counted_and_load_only_when_asked(html: str, number: int) -> None:
+    """Remote images and trackers are counted; images load again only by `loading`, trackers never."""
+    safe = sanitise(html) or ""
+    assert remote_count(safe) == number
+    assert ' src="http' not in safe
+    assert loading(safe).count(' src="http') == safe.count(" data-remote-src=")
+    assert "x.org" not in loading(safe) or "width=1" not in html
+
+
+def test_marks_of_our_own_are_not_taken_from_outside() -> None:
+    """A mail cannot pretend that a part of it was marked as a quotation by us."""
+    assert sanitise('<div class="guichet-quote gmail_quote">x</div>') == '<div class="gmail_quote">x</div>'
+
+
+def test_text_that_looks_like_markup_stays_text() -> None:
+    """Attributes and texts written to look like held images do not become any."""
+    safe = sanitise('<p title=\'<img src="guichet-remote:http://x.org/a">\'>&lt;img src="guichet-remote:http://x.org/b"&gt;</p>') or ""
+    assert "<img" not in loading(safe)
 
 
 def test_links_give_nothing_away() -> None:

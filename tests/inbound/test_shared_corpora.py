@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bench import corpora
+from core.mail import Mail
 from gateway.inbound.content import split
+from gateway.inbound.filename import safe_name
 from gateway.inbound.parse import decode, parse
+from gateway.routing.forward import is_forward
 
 FOLDER = Path(__file__).parents[3] / "shared" / "corpus"
 
@@ -53,6 +58,27 @@ def test_mime(path: Path) -> None:
         assert len(found.attachments) == len(wanted["attachments"])
 
 
+def test_names_of_attachments() -> None:
+    """At least 98 % of all attachments bear the name expected, made safe (paths go); where that reader lost a letter (U+FFFD) ours has one.
+
+    Counted are all of them, also those of the mails above in which the two readers see another number of parts.
+    """
+    right = total = 0
+    for path in MIME:
+        wanted = expected(path)["attachments"]
+        found = [one.name for one in parse(path.read_bytes()).attachments if not one.within]
+        named = [name for name in wanted if name]
+        total += len(named)
+        right += sum(any(_same_name(name, ours) for ours in found) for name in named)
+    assert right / total >= 0.98
+
+
+def _same_name(theirs: str, ours: str) -> bool:
+    """`C:TEMPa.png` lost its backslashes before it was compared."""
+    pattern = ".".join(map(re.escape, safe_name(theirs.replace("C:TEMP", "")).split("\ufffd")))
+    return re.fullmatch(pattern, ours) is not None
+
+
 @pytest.mark.parametrize("path", files("mime", "*.eml") + files("bounces", "*.eml"), ids=lambda path: path.stem)
 def test_any_mail_is_read_and_its_attachments_decoded(path: Path) -> None:
     """No mail raises, none takes long."""
@@ -64,23 +90,17 @@ def test_any_mail_is_read_and_its_attachments_decoded(path: Path) -> None:
         decode(raw, one)
 
 
-def test_bounces() -> None:
-    """Of the daemons' mails at least 93 % name the recipient expected, and 97 % of those with an id name that."""
-    right = total = ids_right = ids = false = 0
-    for path in files("bounces", "*.eml"):
-        failures = [one for one in expected(path) if one["reason"] != "feedback"]
-        report = parse(path.read_bytes()).report
-        named = {one.address.lower() for one in report.recipients} if report else set()
-        false += not failures and bool(named) and path.stem.startswith(("rfc3834", "arf"))
-        if failures:
-            total += 1
-            right += {one["recipient"].lower() for one in failures} <= named
-        wanted = {one["messageid"] for one in failures} - {""}
-        ids += bool(wanted)
-        ids_right += bool(wanted) and report is not None and report.original_message_id in wanted
-    assert right / total >= 0.93
-    assert ids_right / ids >= 0.97
-    assert false == 0
+@pytest.mark.parametrize("folder", ["mime", "bounces"])
+def test_bounds(folder: str) -> None:
+    """Of mails that others wrote so many are read as their authors expect as `bench/corpora.py` asks for."""
+    missed = [str(figure) for figure in corpora.PARTS[folder](FOLDER / folder) if not figure.holds]
+    assert missed == []
+
+
+def test_ordinary_mail_is_no_report() -> None:
+    """No vacation notice, no reply, no forward and no other mail of the corpora is taken for a delivery report."""
+    figure = corpora.ordinary(FOLDER, None)
+    assert (figure.misses, figure.total > 200) == ([], True)
 
 
 REPLIES = files("replies", "*.emails.txt")
@@ -93,17 +113,53 @@ def test_replies(path: Path) -> None:
     assert split(path.read_text("utf-8"))[0].strip() == golden.strip()
 
 
-AMBIGUOUS = ("ionos", "new_outlook_2019_en_body_variant_15", "outlook_2019_en_body_variant_2", "outlook_live_en_body_variant")
-"""Without the subject nobody can tell these from answers: a line of text above a header block."""
-FORWARDS = [path for path in files("forwards", "*_body*.txt") if "variant_4" not in path.stem and not path.stem.startswith(AMBIGUOUS)]
+def read(body: str, subject: str, *headers: str) -> Mail:
+    """A mail with this text."""
+    return parse("\n".join(["From: ann@x.org", f"Subject: {subject}", "Content-Type: text/plain; charset=utf-8", *headers, "", body]).encode())
+
+
+@pytest.mark.parametrize("headers", [("Re: x", ()), ("x", ("In-Reply-To: <a@x.org>",))], ids=["by subject", "by header"])
+def test_replies_as_mails(headers: tuple[str, tuple[str, ...]]) -> None:
+    """At least 95 % of the new texts are the golden ones when they come as mails, white space folded."""
+    subject, more = headers
+    right = 0
+    for path in REPLIES:
+        golden = path.with_name(path.name.replace(".emails.", ".trimmed.")).read_text("utf-8")
+        right += read(path.read_text("utf-8"), subject, *more).new_text.split() == golden.split()
+    assert right >= 0.95 * len(REPLIES)
+
+
+FORWARDS = [path for path in files("forwards", "*_body*.txt") if "variant_4" not in path.stem]
+AMBIGUOUS = ("outlook_2019_en_body_variant_2",)
+"""Without the subject nobody can tell this from an answer: a line of text above `On …, X wrote:`."""
+SUBJECT = "Integer consequat non purus"
 
 
 @pytest.mark.parametrize("path", FORWARDS, ids=lambda path: path.stem)
-def test_forwards_stay_whole(path: Path) -> None:
+@pytest.mark.parametrize("subject", [f"Fwd: {SUBJECT}", SUBJECT])
+def test_forwards_stay_whole(path: Path, subject: str) -> None:
     """What was forwarded stays in the new text."""
     text = path.read_text("utf-8")
-    if "Aenean quis" in text:
-        assert "Aenean quis" in split(text)[0]
+    mail = read(text, subject)
+    if subject == SUBJECT and path.stem in AMBIGUOUS:
+        return
+    assert mail.quoted_text == ""
+    assert ("Aenean quis" in text) == ("Aenean quis" in mail.new_text)
+
+
+@pytest.mark.parametrize("subject", [f"Fwd: {SUBJECT}", SUBJECT])
+def test_forwards(subject: str) -> None:
+    """At least 95 % of the originals have their sender and subject, also where the subject does not say that the mail forwards."""
+    found = [read(path.read_text("utf-8"), subject).forwarded for path in FORWARDS]
+    who = [(one.from_.name, one.from_.address, one.subject) for one in found if one is not None and one.from_ is not None]
+    assert who.count(("John Doe", "john.doe@acme.com", SUBJECT)) >= 0.95 * len(FORWARDS)
+    assert sum(one is not None and "Aenean quis" in one.text for one in found) >= 0.95 * len(FORWARDS)
+
+
+@pytest.mark.parametrize("path", files("forwards", "*_body_variant_4.txt"), ids=lambda path: path.stem)
+def test_answers_among_the_forwards_are_none(path: Path) -> None:
+    """The short answers of that corpus hand nothing on."""
+    assert read(path.read_text("utf-8"), f"Re: {SUBJECT}").forwarded is None
 
 
 @pytest.mark.parametrize("path", files("forwards", "*_variant_4.txt"), ids=lambda path: path.stem)
@@ -115,8 +171,7 @@ def test_answers_among_the_forwards_are_cut(path: Path) -> None:
 
 
 def test_forward_subjects() -> None:
-    """Most prefixes of forwards in the languages of that corpus are known."""
-    from gateway.routing.forward import is_forward
-
-    subjects = [path.read_text("utf-8").strip() for path in files("forwards", "*_subject*.txt")]
-    assert sum(map(is_forward, subjects)) >= 0.6 * len(subjects)
+    """The prefixes of forwards in the languages of that corpus are known, and those of its answers are not taken for them."""
+    subjects = [path.read_text("utf-8").strip() for path in files("forwards", "*_subject*.txt") if "variant_4" not in path.stem]
+    assert sum(map(is_forward, subjects)) >= 0.95 * len(subjects)
+    assert not any(is_forward(path.read_text("utf-8")) for path in files("forwards", "*_subject_variant_4.txt"))

@@ -251,13 +251,13 @@ def test_dialogues(house: OpenDoor, name: str) -> None:
 
 
 def test_what_is_stored_is_what_was_given(house: OpenDoor) -> None:
-    """The row holds envelope, door, client and size; the raw mail is byte for byte what was sent; the id is in the 250."""
+    """The row holds envelope, door, the client's address and the name it said, and size; the raw mail is byte for byte what was sent; the id is in the 250."""
     with house.client() as client:
         reply = client.begin().deliver(MAIL + b".\r\n")
     (row,) = house.mails()
     assert reply == f"250 2.0.0 Ok: queued as {row.id}"
     assert (row.state, row.door, row.envelope_from, row.envelope_to) == ("new", "smtp", "a@client.example", [US])
-    assert (row.peer, row.size, row.archive, row.bytes) == ("127.0.0.1 client.example", len(MAIL), False, MAIL)
+    assert (row.peer, row.helo, row.size, row.archive, row.bytes) == ("127.0.0.1", "client.example", len(MAIL), False, MAIL)
     wait_for(lambda: house.told == [row.id])
 
 

@@ -19,10 +19,11 @@ from core.setup import Setup
 from gateway.inbound.data_reader import DataReader
 from gateway.inbound.intake import Intake
 from gateway.inbound.port import Arrival
+from gateway.inbound.replies import REPLIES
 from gateway.inbound.smtp import SmtpOptions
 from gateway.store.engine import Database
 from tests.conftest import make_schema
-from tests.inbound.doors import ENVELOPE, MAIL, Client, OpenDoor, open_door
+from tests.inbound.doors import ENVELOPE, FAKE_ENDS, MAIL, SMUGGLED, Client, OpenDoor, open_door
 from tests.postfix import wait_for
 
 MEBI = 2**20
@@ -91,11 +92,10 @@ def test_a_megabyte_line_and_nul_bytes_are_taken(opened: Opener) -> None:
 
 def test_a_smuggled_mail_stays_inside_the_first(opened: Opener) -> None:
     """SMTP smuggling: what another server would take for a second mail is stored as the content of one."""
-    inner = b"MAIL FROM:<boss@demo.example>\r\nRCPT TO:<support@demo.example>\r\nDATA\r\nSubject: evil\r\n\r\npay\r\n"
     with opened() as house, house.client() as client:
         client.begin()
-        for fake in (b"\n.\n", b"\n.\r\n", b"\r.\r\n", b"\r\n.\n", b"\r\n.\r"):
-            client.deliver(MAIL + fake + inner + b".\r\n")
+        for fake in FAKE_ENDS:
+            client.deliver(MAIL + fake + SMUGGLED + b".\r\n")
         rows = house.mails()
         assert len(rows) == 5 and all(b"Subject: evil" in row.bytes and row.envelope_from == "a@client.example" for row in rows)
 
@@ -163,6 +163,34 @@ def test_sending_too_fast(opened: Opener) -> None:
         assert client.begin().deliver(MAIL + b".\r\n").startswith("250")
         assert client.ask(b"MAIL FROM:<a@b.example>\r\n").startswith("451 4.7.1")
         assert client.ask(b"NOOP\r\n").startswith("250")
+
+
+def test_a_flood_of_mails_without_content_is_capped_as_well(opened: Opener) -> None:
+    """MAIL and RSET for ever count like mails: 451 beyond the rate, and 4xx for as long as it lasts."""
+    with opened(mails_per_minute=3, unlimited_peers=()) as house, house.client() as client:
+        client.begin()
+        replies = []
+        for _ in range(8):
+            replies.append(client.ask(b"MAIL FROM:<a@b.example>\r\n")[:9])
+            client.ask(b"RSET\r\n")
+    assert replies == ["250 2.1.0"] * 3 + ["451 4.7.1"] * 5
+
+
+def test_a_flood_of_recipients_ends_with_a_4xx(opened: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond the cap every further recipient hears 452, the same one again and again does not fill memory, and in the end it is 421."""
+    monkeypatch.setattr("gateway.inbound.conversation.MAX_COMMANDS", 200)
+    with opened(max_recipients=5) as house, house.client() as client:
+        client.begin().send(b"MAIL FROM:<a@b.example>\r\n" + b"RCPT TO:<support@demo.example>\r\n" * 100)
+        assert {reply[:3] for reply in client.replies(101)} == {"250"}
+        client.send(b"".join(b"RCPT TO:<support+%d@demo.example>\r\n" % n for n in range(99)))
+        assert [client.reply()[:9] for _ in range(99)] == ["250 2.1.5"] * 4 + ["452 4.5.3"] * 94 + ["421 4.7.0"]
+        assert client.closed()
+
+
+def test_what_passes_is_4xx() -> None:
+    """No refusal for a state that passes tells the client to give up (RFC 5321 section 4.2.1)."""
+    passing = "closing busy too_many_connections connecting_too_fast sending_too_fast timeout too_many_errors too_many_commands flood fault no_room too_many_recipients"
+    assert {REPLIES[name][0] for name in passing.split()} == {"4"}
 
 
 def test_too_many_recipients(opened: Opener) -> None:

@@ -24,11 +24,11 @@ from tests.outbound.drafts import REF, make_draft
 
 GOLDEN = Path(__file__).parent / "golden"
 KEYS = Keys((b"k" * 32,))
-SUPPORT = Connector("c-support", "support", "support@demo.example", plus_addressing=True)
+SUPPORT = Connector("c-support", "support", "support@demo.example", plus_addressing=True, plus_proved=True)
 
 
 def sealed(setup: Setup, ref: str = REF, *, plus: bool = False, **more: Any) -> tuple[Message, Any]:
-    connector = replace(setup.connector_named["support"], plus_addressing=plus)
+    connector = replace(setup.connector_named["support"], plus_addressing=plus, plus_proved=plus)
     made = seal(make_draft(**more), connector, setup, KEYS, ref=ref)
     return message_from_bytes(made.bytes), made
 
@@ -112,7 +112,16 @@ def test_a_signed_reply_address(example_setup: Setup) -> None:
     assert made.envelope_from in mail["Reply-To"]
     assert sealed(example_setup, plus=True, ref="")[1].envelope_from == "support@demo.example"
     long = "l" * 40 + "@demo.example"
-    assert sealed(example_setup, plus=True, from_=Address(long))[1].envelope_from == long, "a local part has 64 characters at the most"
+    made = seal(make_draft(from_=Address(long)), replace(SUPPORT, address=long), example_setup, KEYS, ref=REF)
+    assert made.envelope_from == long, "a local part has 64 characters at the most"
+
+
+def test_a_reply_address_only_where_it_was_shown_to_work(example_setup: Setup) -> None:
+    """plus_addressing is off until proved, and for an alias nothing was proved: answers go to the plain address."""
+    wanted = replace(example_setup.connector_named["support"], plus_addressing=True)
+    for connector, sender in ((wanted, "support@demo.example"), (replace(wanted, plus_proved=True), "help@demo.example")):
+        made = seal(make_draft(from_=Address(sender)), connector, example_setup, KEYS, ref=REF)
+        assert made.envelope_from == sender and b"Reply-To" not in made.bytes
 
 
 @pytest.mark.parametrize(

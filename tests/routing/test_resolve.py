@@ -13,7 +13,9 @@ from core.mail import Address, Envelope, FailedRecipient, Report
 from core.setup import Setup
 from core.status import Status
 from core.verdict import Action, InboundState, most_urgent
+from gateway.inbound.forwarded import forwarded_in
 from gateway.routing.facts import Outgoing, Taken
+from gateway.routing.forward import is_forward
 from gateway.routing.resolve import resolve
 from tests.routing.examples import (
     CLAIMS,
@@ -176,7 +178,8 @@ FORWARDS = [
 @pytest.mark.parametrize(("who", "subject", "text", "judged", "wanted"), FORWARDS)
 def test_a_forward_by_an_agent(example_setup: Setup, who: str, subject: str, text: str, judged, wanted: str) -> None:  # type: ignore[no-untyped-def]
     """decisions.md 11: for a forward by an agent the original sender asks; a forged agent or anybody else asks for themselves."""
-    found = asks(example_setup, a_mail(from_=who, subject=subject, text=text), sender_authentication=judged)
+    original = forwarded_in(text.split("\n"), subject=subject, sure=is_forward(subject), answer=False)
+    found = asks(example_setup, a_mail(from_=who, subject=subject, text=text, forwarded=original), sender_authentication=judged)
     assert found.key == wanted
 
 

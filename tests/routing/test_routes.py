@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from core.mail import Attachment, Envelope, Importance
 from core.setup import BlockedAddress, BlockEffect, Conditions, Route, RouteEffect, RouteKind, Setup
 from core.verdict import Action, InboundState
-from tests.routing.examples import CLAIMS, HELP, JO, STRANGER, SUPPORT, a_mail, a_target, actions, fetched, over_smtp, resolved
+from tests.routing.examples import CLAIMS, HELP, JO, STRANGER, SUPPORT, a_mail, a_target, actions, closed, fetched, over_smtp, resolved
 
 
 def a_route(name: str, kind: str = "ordinary", address: str = SUPPORT, process: str = "General support", connector: str = "support", **more: object) -> Route:
@@ -292,3 +293,106 @@ def test_blocked_for_automatic_mail_only(example_setup: Setup, to: str) -> None:
     setup = replace(example_setup, blocked_addresses=(BlockedAddress("*@acme.example", BlockEffect.NO_AUTOMATED_EMAILS),))
     verdict = resolved(setup, a_mail(), over_smtp(to)).verdicts[0]
     assert (verdict.action, verdict.send_automated_emails) == (Action.OPEN, False)
+
+
+# ---------------------------------------------------------------- expressions, fields, folders, and conditions turned round
+
+SHOP = (("X-Shop", "Order 4711 shipped"), ("X-Shop", "Second"), ("X-Empty", ""))
+
+FURTHER = [
+    (Conditions(subject_pattern=r"^order\s+\d{4}$"), {"subject": "ORDER 4711"}, True),
+    (Conditions(subject_pattern=r"^order\s+\d{4}$"), {"subject": "ORDER 47111"}, False),
+    (Conditions(subject_pattern="école"), {"subject": "À l'ÉCOLE"}, True),
+    (Conditions(subject_pattern="[unclosed"), {"subject": "[unclosed"}, False),
+    (Conditions(headers=("X-Shop:",)), {"headers": SHOP}, True),
+    (Conditions(headers=("x-empty:",)), {"headers": SHOP}, True),
+    (Conditions(headers=("X-Shop: order 4711",)), {"headers": SHOP}, True),
+    (Conditions(headers=("X-Shop: second",)), {"headers": SHOP}, True),
+    (Conditions(headers=("X-Shop: 4711 order",)), {"headers": SHOP}, False),
+    (Conditions(headers=("X-Shop: order", "X-Other:")), {"headers": SHOP}, False),
+    (Conditions(headers=("X-Shop:",)), {}, False),
+    (Conditions(header_patterns=(r"X-Shop: order \d+",)), {"headers": SHOP}, True),
+    (Conditions(header_patterns=(r"X-Shop: ^second$", r"X-Shop: shipped$")), {"headers": SHOP}, True),
+    (Conditions(header_patterns=(r"X-Shop: ^order$",)), {"headers": SHOP}, False),
+]
+
+
+@pytest.mark.parametrize(("when", "mail", "matches"), FURTHER)
+def test_expressions_and_fields(example_setup: Setup, when: Conditions, mail: dict[str, object], matches: bool) -> None:
+    """Expressions (RE2) and header fields are conditions like the others, without regard to case; the text of a mail is still none (B-RT-04)."""
+    setup = with_routes(example_setup, a_route("first", when=when), FALLBACK)
+    assert taken_by(resolved(setup, a_mail(**mail))) == ["first" if matches else "last"]  # type: ignore[arg-type]
+    turned = with_routes(example_setup, a_route("first", unless=when), FALLBACK)
+    assert taken_by(resolved(turned, a_mail(**mail))) == ["last" if matches else "first"]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("entries", "folder", "matches"),
+    [
+        (("Work",), "Work", True),
+        (("work",), "WORK", True),
+        (("Work", "Play"), "Play", True),
+        (("Work",), "Work/Orders", False),
+        (("Work/*",), "Work/Orders", True),
+        (("Work/*",), "Workshop", False),
+        (("*",), "Anything", True),
+        (("*",), "", True),
+        ((), "Anything", True),
+        (("Work",), "", False),
+    ],
+)
+def test_folders(example_setup: Setup, entries: tuple[str, ...], folder: str, matches: bool) -> None:
+    """B-CN-12: a route may name folders of the mailbox; blank or `*` is any."""
+    setup = with_routes(example_setup, a_route("first", when=Conditions(folder=entries)), FALLBACK)
+    envelope = replace(fetched(), folder=folder)
+    assert taken_by(resolved(setup, a_mail(), envelope)) == ["first" if matches else "last"]
+
+
+def test_conditions_turned_round(example_setup: Setup) -> None:
+    """`unless`: none of its conditions may hold, `when` still must; the trace says which one held."""
+    unless = Conditions(sender=("*@acme.example",), subject_words=("invoice",))
+    setup = with_routes(example_setup, a_route("first", when=Conditions(importance="normal"), unless=unless), FALLBACK)
+    assert taken_by(resolved(setup, a_mail(from_=STRANGER, subject="Hello"))) == ["first"]
+    for mail in (a_mail(subject="Hello"), a_mail(from_=STRANGER, subject="Invoice")):
+        assert taken_by(resolved(setup, mail)) == ["last"]
+    told = [step.because for step in resolved(setup, a_mail(subject="Hello")).trace if step.step == "route" and step.outcome == "miss"]
+    assert told == ["unless: sender holds (*@acme.example)"]
+    assert taken_by(resolved(setup, a_mail(from_=STRANGER, importance=Importance.HIGH))) == ["last"]
+
+
+@pytest.mark.parametrize("expression", ["(a+)+$", "(a|aa)+$", "(a|a?)+$", "(.*a){25}$", "([a-z]+)*\\d", "(a*)*b", "^(([a-z])+.)+[A-Z]([a-z])+$"])
+def test_no_expression_takes_long(example_setup: Setup, expression: str) -> None:
+    """Expressions that take backtracking engines for ever take no time, in subjects and in fields of any length."""
+    hostile = "a" * 50_000 + "!"
+    setup = with_routes(example_setup, a_route("first", when=Conditions(subject_pattern=expression, header_patterns=(f"X-A: {expression}",))), FALLBACK)
+    began = time.monotonic()
+    resolved(setup, a_mail(subject=hostile, headers=[("X-A", hostile)] * 60))
+    assert time.monotonic() - began < 2
+
+
+def test_test_routes_and_test_contacts(example_setup: Setup) -> None:
+    """B-RT-01, B-RT-18: a test route opens test items, and a test contact's mail does whatever its route says; others do not."""
+    setup = with_routes(example_setup, a_route("trial", address=HELP, test=True), FALLBACK)
+    assert [resolved(setup, a_mail(to=(to,)), over_smtp(to)).verdicts[0].test for to in (HELP, SUPPORT)] == [True, False]
+    setup = replace(setup, test_contacts=("Tester@demo.example",))
+    found = resolved(setup, a_mail(from_="tester+1@demo.example"))
+    assert (found.verdicts[0].test, "a test item" in found.verdicts[0].because) == (True, True)
+    assert any(step.step == "test" for step in found.trace)
+
+
+def test_what_follows_a_test_item_is_one(example_setup: Setup) -> None:
+    """E-47: the follow-up of a closed test item mails no stranger either."""
+    target = a_target(replace(closed(), test=True))
+    found = resolved(example_setup, a_mail(in_reply_to=("k",)), over_smtp(), target, known={"k": (target.item.id,)})
+    assert (actions(found), found.verdicts[0].test) == (["follow_up"], True)
+
+
+def test_a_flood_opens_nothing(example_setup: Setup) -> None:
+    """A sender who opened too many items waits among the unhandled, while participants answer and follow up as ever."""
+    target, said = a_target(), "the sender opened 60 items within this hour"
+    found = resolved(example_setup, a_mail(), flooding=said)
+    assert (actions(found), found.verdicts[0].because, found.state) == (["unhandled"], said, InboundState.UNHANDLED)
+    assert actions(resolved(example_setup, a_mail(in_reply_to=("k",)), over_smtp(), target, known={"k": (target.item.id,)}, flooding=said)) == ["join"]
+    old = a_target(closed())
+    assert actions(resolved(example_setup, a_mail(in_reply_to=("k",)), over_smtp(), old, known={"k": (old.item.id,)}, flooding=said)) == ["follow_up"]
+    assert actions(resolved(example_setup, a_mail(), replace(over_smtp(), archive=True), flooding=said)) == ["open"]

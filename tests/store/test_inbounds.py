@@ -15,7 +15,7 @@ from core.refusal import NotFound, Refused
 from core.verdict import Action, InboundState, TraceStep, Verdict
 from gateway.clock import FakeClock
 from gateway.inbound.port import Arrival
-from gateway.store import arrivals, inbound_claims, inbound_list, inbounds, items
+from gateway.store import arrivals, inbound_claims, inbound_list, inbound_waiting, inbounds, items
 from gateway.store.engine import Database
 from gateway.store.inbound_claims import Claimed
 from gateway.store.inbounds import LostLease, Settlement
@@ -310,7 +310,7 @@ def test_waiting(database: Database, clock: FakeClock) -> None:
     """What is stored of a held mail is enough to decide about it."""
     only = held_one(database, clock)
     with database.durable() as connection:
-        found = inbound_list.waiting(connection, only)
+        found = inbound_waiting.waiting(connection, only)
     assert (found.state, found.numbers, found.item_ids, found.recipient, found.connector) == (InboundState.HELD, (0,), ("i1",), SUPPORT, "support")
     assert (found.mail.author, found.mail.message_id, found.mail.subject, found.mail.new_text) == (Address("jo@acme.example", "Jo"), "a@x", "Printer", "new")
 
@@ -319,8 +319,9 @@ def test_a_decision(database: Database, clock: FakeClock) -> None:
     """Every open verdict is decided, the message is done, and the history says by whom."""
     only = held_one(database, clock, HELD, UNHANDLED)
     with database.durable() as connection:
-        found = inbound_list.waiting(connection, only)
-        inbound_list.decide(connection, found, action="join", item_id="i1", process_id="", because="joined by ann@demo.example", by="ann@demo.example", now=clock.now())
+        found = inbound_waiting.waiting(connection, only)
+        joined = {"action": "join", "item_id": "i1", "process_id": "", "because": "joined by ann@demo.example"}
+        inbound_waiting.decide(connection, found, **joined, by="ann@demo.example", now=clock.now())
     with database.read() as connection:
         shown = inbound_list.show(connection, only)
     assert shown["state"] == "done"
@@ -332,21 +333,22 @@ def test_a_decided_mail_is_not_decided_again(database: Database, clock: FakeCloc
     """What is done is refused with a sentence."""
     only = held_one(database, clock, OPENED)
     with database.durable() as connection, pytest.raises(Refused, match="is done"):
-        inbound_list.waiting(connection, only)
+        inbound_waiting.waiting(connection, only)
 
 
 def test_discarded_and_back(database: Database, clock: FakeClock) -> None:
     """A discarded mail is kept; it can be held again."""
     only = held_one(database, clock)
     with database.durable() as connection:
-        inbound_list.set_aside(connection, inbound_list.waiting(connection, only), InboundState.DISCARDED, because="discarded", by="ann@demo.example", now=clock.now())
+        found = inbound_waiting.waiting(connection, only)
+        inbound_waiting.set_aside(connection, found, InboundState.DISCARDED, because="discarded", by="ann@demo.example", now=clock.now())
     assert state_of(database, only)[0] == "discarded"
     with database.durable() as connection:
-        found = inbound_list.waiting(connection, only, states=(InboundState.DISCARDED,))
+        found = inbound_waiting.waiting(connection, only, states=(InboundState.DISCARDED,))
         assert found.item_ids == ("i1",)
-        inbound_list.set_aside(connection, found, InboundState.HELD, because="taken back", by="ann@demo.example", now=clock.now())
+        inbound_waiting.set_aside(connection, found, InboundState.HELD, because="taken back", by="ann@demo.example", now=clock.now())
     with database.durable() as connection:
-        assert inbound_list.waiting(connection, only).item_ids == ("i1",)
+        assert inbound_waiting.waiting(connection, only).item_ids == ("i1",)
 
 
 def test_a_quarantined_mail_can_be_opened(database: Database, clock: FakeClock) -> None:
@@ -362,9 +364,9 @@ def test_a_quarantined_mail_can_be_opened(database: Database, clock: FakeClock) 
         with database.lazy() as connection:
             inbound_claims.fail(connection, one, "broken", clock.now())
     with database.durable() as connection:
-        found = inbound_list.waiting(connection, only)
+        found = inbound_waiting.waiting(connection, only)
         assert found.mail.partial
-        inbound_list.decide(connection, found, action="join", item_id="i1", process_id="", because="x", by="ann@demo.example", now=clock.now())
+        inbound_waiting.decide(connection, found, action="join", item_id="i1", process_id="", because="x", by="ann@demo.example", now=clock.now())
     with database.read() as connection:
         assert inbound_list.listing(connection)[0]["items"] == ["1-T"]
     assert state_of(database, only)[0] == "done"
@@ -375,7 +377,7 @@ def test_replay(database: Database, clock: FakeClock) -> None:
     only = held_one(database, clock, OPENED, UNHANDLED)
     with database.durable() as connection:
         write_keys(connection, only, MAIL, [("support", "help@demo.example")], clock.now())
-        inbound_list.replay(connection, inbound_list.waiting(connection, only, states=inbound_list.REPLAYABLE), by="ann@demo.example", now=clock.now())
+        inbound_waiting.replay(connection, inbound_waiting.waiting(connection, only, states=inbound_waiting.REPLAYABLE), by="ann@demo.example", now=clock.now())
     assert state_of(database, only) == ("new", 0)
     with database.read() as connection:
         assert connection.execute(select(intake_key.c.recipient)).scalars().all() == [SUPPORT]
@@ -393,7 +395,7 @@ def test_what_is_done_cannot_be_replayed(database: Database, clock: FakeClock) -
     """A replay would do again what was done: it is refused."""
     only = held_one(database, clock, OPENED)
     with database.durable() as connection, pytest.raises(Refused):
-        inbound_list.waiting(connection, only, states=inbound_list.REPLAYABLE)
+        inbound_waiting.waiting(connection, only, states=inbound_waiting.REPLAYABLE)
 
 
 # ---------------------------------------------------------------- plans

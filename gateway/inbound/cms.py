@@ -1,0 +1,103 @@
+"""The content of an S/MIME message that is signed but not readable as it stands (RFC 5652 section 5, RFC 8551 section 3.5.2); nothing is verified.
+
+A walk through BER, definite and indefinite lengths, no deeper than the format needs. What is no such message gives None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+_SIGNED = bytes.fromhex("2a864886f70d010702")
+_KINDS = {
+    _SIGNED: "smime_signed",
+    bytes.fromhex("2a864886f70d010703"): "smime_encrypted",
+    bytes.fromhex("2a864886f70d0109100117"): "smime_encrypted",  # authEnvelopedData (RFC 5083)
+}
+_SEQUENCE, _SET, _OID, _OCTETS, _EXPLICIT, _CONSTRUCTED = 0x30, 0x31, 0x06, 0x04, 0xA0, 0x20
+_DEEPEST = 8
+_MOST_PIECES = 100_000
+
+
+class _Malformed(Exception):
+    """No BER, or more of it than is read."""
+
+
+def cms_kind(data: bytes) -> str:
+    """`smime_signed`, `smime_encrypted`, or '' for anything else; the first octets are enough."""
+    try:
+        at, _ = _opened(data, 0, _SEQUENCE)
+        start, end = _opened(data, at, _OID)
+        return _KINDS.get(data[start:end], "")
+    except _Malformed:
+        return ""
+
+
+def signed_content(data: bytes) -> bytes | None:
+    """The signed octets inside a SignedData, None where there are none."""
+    try:
+        inside, _ = _opened(data, 0, _SEQUENCE)
+        start, end = _opened(data, inside, _OID)
+        if data[start:end] != _SIGNED:
+            return None
+        inside, _ = _opened(data, end, _EXPLICIT)
+        inside, _ = _opened(data, inside, _SEQUENCE)
+        after_version = _after(data, inside)
+        content, _ = _opened(data, _after(data, after_version), _SEQUENCE)
+        inside, _ = _opened(data, _after(data, content), _EXPLICIT)
+        return b"".join(_pieces(data, inside, 0))
+    except _Malformed:
+        return None
+
+
+def _head(data: bytes, at: int) -> tuple[int, int, int]:
+    """Tag, first octet of the content, and its end; -1 for a content that ends where two zero octets say so."""
+    if at + 2 > len(data) or at < 0:
+        raise _Malformed
+    tag, length = data[at], data[at + 1]
+    at += 2
+    if length == 0x80 and tag & _CONSTRUCTED:
+        return tag, at, -1
+    if length >= 0x80:
+        octets = length & 0x7F
+        if not 1 <= octets <= 4 or at + octets > len(data):
+            raise _Malformed
+        length = int.from_bytes(data[at : at + octets], "big")
+        at += octets
+    return tag, at, at + length
+
+
+def _opened(data: bytes, at: int, wanted: int) -> tuple[int, int]:
+    tag, start, end = _head(data, at)
+    if tag != wanted:
+        raise _Malformed
+    return start, end
+
+
+def _after(data: bytes, at: int, depth: int = 0) -> int:
+    """Where the next element begins."""
+    _, start, end = _head(data, at)
+    if end >= 0:
+        return end
+    if depth > _DEEPEST:
+        raise _Malformed
+    for _ in range(_MOST_PIECES):
+        if data[start : start + 2] == b"\0\0":
+            return start + 2
+        start = _after(data, start, depth + 1)
+    raise _Malformed
+
+
+def _pieces(data: bytes, at: int, depth: int) -> Iterator[bytes]:
+    """An octet string, whole or in pieces."""
+    tag, start, end = _head(data, at)
+    if tag == _OCTETS:
+        yield data[start:end]
+        return
+    if tag != _OCTETS | _CONSTRUCTED or depth > _DEEPEST:
+        raise _Malformed
+    for _ in range(_MOST_PIECES):
+        if (end >= 0 and start >= end) or (end < 0 and data[start : start + 2] == b"\0\0"):
+            return
+        yield from _pieces(data, start, depth + 1)
+        start = _after(data, start)
+    raise _Malformed

@@ -1,0 +1,118 @@
+"""`guichet connector list`, `show` and `begin`, and the figures of mailboxes for Prometheus, as the rows say."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from core.health import Health
+from gateway.clock import FakeClock
+from gateway.store import connector_status, fetched
+from gateway.store.due import is_behind
+from gateway.store.engine import Database
+from gateway.store.fetched import Folder
+from gateway.store.figures import figures
+from gateway.store.mailbox_figures import mailbox_figures
+from gateway.web import metrics
+from tests.cli.conftest import Guichet
+from tests.conftest import make_schema
+
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+"""When the oldest mail began to wait."""
+
+
+@pytest.fixture
+def rows(tmp_path: Path, clock: FakeClock) -> Database:
+    made = Database(f"sqlite:///{tmp_path}/rows.db")
+    make_schema(made)
+    with made.durable() as connection:
+        fetched.save(
+            connection, Folder("support", "INBOX", 1, 9, NOON, "now", seen=120, stored=20, waiting=3, oldest_waiting_at=NOON, looked_at=NOON)
+        )
+        fetched.save(connection, Folder("support", "Junk", 1, 2, NOON, "now", seen=5, stored=1))
+        connector_status.save(connection, Health("fetch:sales", refused_logins=3, suspended_until=NOON, last_error="no", last_error_at=NOON))
+    return made
+
+
+def test_the_figures_of_a_mailbox_are_the_sum_of_its_folders(rows: Database) -> None:
+    """Waiting, seen and stored add up, the oldest waiting mail keeps its age, and the state says what is wrong first."""
+    with rows.read() as connection:
+        support, sales, new = mailbox_figures(connection, ["support", "sales", "new"])
+    assert (support.seen, support.stored, support.waiting, support.oldest_waiting_at, support.state) == (125, 21, 3, NOON, "behind")
+    assert (sales.state, new.state) == ("suspended", "new")
+
+
+def test_metrics_have_a_line_per_mailbox(rows: Database) -> None:
+    """Last success, waiting, oldest waiting and suspended can be alarmed on; the only label is the connector's name."""
+    with rows.read() as connection:
+        found = figures(connection, NOON, ["support", "sales"])
+    page = metrics.text(metrics.registry(lambda: found)).decode()
+    assert 'guichet_mailbox_waiting{connector="support"} 3.0' in page
+    assert 'guichet_mailbox_suspended{connector="sales"} 1.0' in page
+    line = next(line for line in page.splitlines() if line.startswith('guichet_mailbox_oldest_waiting_timestamp_seconds{connector="support"}'))
+    assert float(line.split()[-1]) == NOON.timestamp()
+
+
+def test_mail_that_waits_in_the_mailbox_holds_the_clock(rows: Database) -> None:
+    """decisions.md 1: nothing is closed by time over a mail that came before and still lies in the mailbox."""
+    with rows.read() as connection:
+        assert is_behind(connection, "support", NOON)
+        assert not is_behind(connection, "support", NOON.replace(hour=11))
+
+
+MAILBOX = 'incoming = { kind = "imap", host = "127.0.0.1", user = "support", password_env = "SUPPORT_PASSWORD", folders = ["INBOX", "Old"] }'
+"""For the first connector of the desk."""
+
+
+@pytest.fixture
+def polled(guichet: Guichet, installation: Path) -> str:
+    """The name of a connector that is fetched from."""
+    file = installation / "desk.toml"
+    lines = file.read_text("utf-8").splitlines()
+    place = next(number for number, line in enumerate(lines) if line.startswith("incoming"))
+    lines[place] = MAILBOX
+    file.write_text("\n".join(lines) + "\n", "utf-8")
+    assert guichet("config", "apply", file).code == 0
+    found: list[dict[str, str]] = guichet("connector", "list", "--json").json
+    return next(one["name"] for one in found if one["incoming"] == "imap")
+
+
+def test_a_beginning_is_chosen_before_the_first_look(guichet: Guichet, polled: str) -> None:
+    """decisions.md 13: `connector begin` writes the choice for every folder, and `show` shows it."""
+    said = guichet("connector", "begin", polled, "--from", "since", "--since", "2026-11-01", "--json")
+    assert [(one["folder"], one["choice"]) for one in said.json] == [("INBOX", "since 2026-11-01"), ("Old", "since 2026-11-01")]
+    shown = guichet("connector", "show", polled, "--json").json
+    assert [(one["folder"], one["begun_at"], one["choice"]) for one in shown["folders"]] == [
+        ("INBOX", "", "since 2026-11-01"),
+        ("Old", "", "since 2026-11-01"),
+    ]
+    assert shown["state"] == "new"
+    assert "INBOX" in guichet("connector", "show", polled).out
+    assert "imap" in guichet("connector", "list").out
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        ("--from", "since"),
+        ("--from", "now", "--since", "2026-11-01"),
+        ("--from", "since", "--since", "yesterday"),
+        ("--from", "now", "--folder", "No"),
+    ],
+)
+def test_what_cannot_be_chosen_is_a_sentence(guichet: Guichet, polled: str, asked: tuple[str, ...]) -> None:
+    """A date that is missing, unwanted or none, and a folder that is not read: one sentence, nothing written."""
+    said = guichet("connector", "begin", polled, *asked)
+    assert said.code != 0
+    assert len(said.err.splitlines()) == 1
+    assert guichet("connector", "show", polled, "--json").json["folders"] == []
+
+
+def test_only_imap_mailboxes_begin_anew(guichet: Guichet, installation: Path) -> None:
+    """A mailbox of another kind is told where its choice is made."""
+    name = guichet("connector", "list", "--json").json[0]["name"]
+    said = guichet("connector", "begin", name, "--from", "archive")
+    assert said.code != 0
+    assert "start" in said.err
