@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import random
+import struct
 import sys
 import zlib
 from collections.abc import Callable, Iterator
@@ -76,6 +77,34 @@ def zipped() -> bytes:
     end = b"PK\x05\x06\0\0\0\0\x01\0\x01\0" + len(central).to_bytes(4, "little") + (len(local) + len(packed)).to_bytes(4, "little") + b"\0\0"
     body = base64.encodebytes(local + packed + central + end).replace(b"\n", b"\r\n")
     return HEAD + b"Content-Type: application/zip; name=x.zip\r\nContent-Transfer-Encoding: base64\r\n\r\n" + body
+
+
+def overlapping() -> bytes:
+    """A zip of ten thousand archives that are the same bytes, and unpack to nothing."""
+    blob = b"\0\0\0\xff\xff" * 600_000
+    local = b"PK\x03\x04\x14\0\0\0\x08\0\0\0\0\0" + bytes(4) + struct.pack("<IIHH", len(blob), 100, 1, 0) + b"a" + blob
+    entry = b"PK\x01\x02\x14\0\x14\0\0\0\x08\0\0\0\0\0" + bytes(4) + struct.pack("<IIH", len(blob), 100, 5) + bytes(16) + b"a.zip"
+    end = b"PK\x05\x06\0\0\0\0" + struct.pack("<HHIIH", 10_000, 10_000, 10_000 * len(entry), len(local), 0)
+    return _attached(b"application/zip; name=x.zip", local + 10_000 * entry + end)
+
+
+def strings() -> bytes:
+    """A winmail.dat of one property with half a million values in a charset that must be guessed."""
+    values = struct.pack("<IHHI", 1, 0x101E, 0x3001, 440_000) + (struct.pack("<I", 1) + b"\xe9\0\0\0") * 440_000
+    attributes = ((0x9007, struct.pack("<II", 99_999, 0)), (0x9003, values))
+    opened = b"".join(struct.pack("<BHHI", 1, name, 6, len(value)) + value + b"\0\0" for name, value in attributes)
+    return _attached(b"application/ms-tnef; name=winmail.dat", b"\x78\x9f\x3e\x22\0\0" + opened)
+
+
+def pieces() -> bytes:
+    """A signed mail in pieces that each say that they are all of the rest."""
+    head = bytes.fromhex("308006092a864886f70d010702a0803080020101310030800609" "2a864886f70d010701a0802480")
+    return _attached(b"application/pkcs7-mime; smime-type=signed-data", head + bytes.fromhex("240604847fffffff") * 440_000 + b"\0\0")
+
+
+def _attached(kind: bytes, data: bytes) -> bytes:
+    encoded = base64.encodebytes(data).replace(b"\n", b"\r\n")
+    return (HEAD + b"Content-Type: " + kind + b"\r\nContent-Transfer-Encoding: base64\r\n\r\n" + encoded)[:LARGEST]
 
 
 def calendar() -> bytes:
@@ -169,6 +198,10 @@ FAMILIES: dict[str, Callable[[], bytes]] = {
         HEAD + b"Content-Type: application/ms-tnef\r\nContent-Transfer-Encoding: base64\r\n\r\neJ8+IgAA",
         b"AQAAAAAAAAAAAAAA",
     ),
+    "winmail of strings": strings,
+    "signed in pieces that overlap": pieces,
+    "a zip whose files overlap": overlapping,
+    "announced forwards of labels": text(b"-- Forwarded message -- " + b"A:" * 1_480 + b"\r\n"),
     "signed": lambda: filled(
         HEAD + b"Content-Type: application/pkcs7-mime; smime-type=signed-data\r\nContent-Transfer-Encoding: base64\r\n\r\n",
         b"MIAGCSqGSIb3DQEHAqCAMIACAQEx\r\n",

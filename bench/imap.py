@@ -3,7 +3,9 @@
     .venv/bin/python -m bench.imap --mails 10000 --rounds 3
 
 Both read the same mailbox of a throw-away Dovecot, in batches of the same number of mails, in turns; the ratio of the medians is printed.
-The door commits every mail durably to SQLite (`--database URL` for another), with its source, and moves its cursor.
+Mails are plain and of `--size` bytes, which is the hard case: the larger they are, the less our own work counts. `--size mixed` takes those
+of a help desk: 63 % of 2 kB, 25 % of 10–40 kB, 12 % of 50–500 kB. The door commits every mail durably to SQLite (`--database URL` for another),
+with its source, and moves its cursor.
 """
 
 from __future__ import annotations
@@ -33,11 +35,24 @@ USER = "bench"
 LEAST = 0.7
 
 
-def mails(count: int, size: int) -> Iterator[bytes]:
+MIXED = "mixed"
+
+
+def size_of(number: int, size: str) -> int:
+    """Bytes of one mail; those of the mix are spread evenly over its ranges."""
+    if size != MIXED:
+        return int(size)
+    part, spread = number % 100, number // 100 % 10 / 10
+    if part < 63:
+        return 2_000
+    return int(10_000 + 30_000 * spread) if part < 88 else int(50_000 + 450_000 * spread)
+
+
+def mails(count: int, size: str) -> Iterator[bytes]:
     """Plain mails of about so many bytes."""
     line = "The quick brown fox jumps over the lazy dog, again and again.\r\n"
-    body = line * max(1, size // len(line))
     for number in range(count):
+        body = line * max(1, size_of(number, size) // len(line))
         head = f"From: a{number}@customer.example\r\nTo: bench@desk.example\r\nSubject: Mail {number}\r\nMessage-ID: <{number}@customer.example>\r\n"
         yield f"{head}Date: Mon, 2 Mar 2026 09:00:00 +0000\r\n\r\n{body}".encode()
 
@@ -87,7 +102,7 @@ def main() -> int:
     """Exit 1 if the ratio is below what is promised."""
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     asked.add_argument("--mails", type=int, default=10_000)
-    asked.add_argument("--size", type=int, default=3_000)
+    asked.add_argument("--size", default="3000")
     asked.add_argument("--rounds", type=int, default=3)
     asked.add_argument("--database", default="")
     given = asked.parse_args()
@@ -112,6 +127,7 @@ def main() -> int:
     medians = {name: statistics.median(found) for name, found in rates.items()}
     ratio = medians["door"] / medians["bare"]
     print(
+        f"{given.mails:,} mails, size {given.size}: "
         f"bare {medians['bare']:,.0f} mails/s, door {medians['door']:,.0f} mails/s: ratio {ratio:.2f}, median of the rounds {pairs:.2f} (promised: {LEAST})"
     )
     return 0 if ratio >= LEAST else 1

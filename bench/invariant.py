@@ -23,6 +23,8 @@ from core.mail import Address, Envelope, Mail
 from core.setup import Connector, Process, Profile, Route, RouteKind, Setup
 from core.verdict import Resolution
 from core.work_item import WorkItem
+from gateway.inbound import judging
+from gateway.inbound.attachments import Contents
 from gateway.inbound.parse import decode, parse
 from gateway.routing.authentication import authentication
 from gateway.routing.classify import is_null_sender
@@ -71,6 +73,7 @@ def hold(raw: bytes) -> Mail:
         if not one.within:
             assert 0 <= one.offset <= one.offset + one.length <= len(raw), "an attachment is a place in the mail"
             decode(raw, one)
+    judging.judged(Contents.in_mail(raw), mail.attachments, ())
     for envelope in ENVELOPES:
         found = judged(mail, envelope)
         assert found.verdicts, "every mail has a verdict"

@@ -9,9 +9,6 @@ from core.mail import Address
 
 PRIMARY, REQUESTER, ORIGINAL_REQUESTER, SUBJECT, CC = TAGS = ("primary", "requester", "original_requester", "subject", "cc")
 
-ONE_PERSON = frozenset({PRIMARY, REQUESTER, ORIGINAL_REQUESTER, SUBJECT})
-"""Tags that one person on an item has; many may be Cc (behaviour.md D4)."""
-
 ADDED_FIRST = (PRIMARY, REQUESTER, SUBJECT)
 """What somebody added by hand becomes where nobody is it yet (A-CX-18)."""
 

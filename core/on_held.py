@@ -35,15 +35,20 @@ def join(
     return replace(done, decision=_by(done.decision, scene) + more)
 
 
-def open_item(process: Process, mail: Mail, facts: MailFacts, scene: Scene, *, recipient: str, connector: str, held_on: str = "") -> OnMail:
+def open_item(
+    process: Process, mail: Mail, facts: MailFacts, scene: Scene, *, recipient: str, connector: str, requester: Address | None, held_on: str = ""
+) -> OnMail:
     """A new item with the mail, linked to the item it was held on, never acknowledged. `facts.numbers` and `draft_ids` are one each."""
-    verdict, automated = opening(process, mail, scene, recipient=recipient, connector=connector)
+    verdict, automated = opening(process, scene, recipient=recipient, connector=connector, requester=requester)
     linked = replace(verdict, old_id=held_on, link="linked" if held_on else "")
     return open_by_verdict(linked, mail, facts, scene, automated=automated)
 
 
-def opening(process: Process, mail: Mail, scene: Scene, *, recipient: str, connector: str) -> tuple[Verdict, bool]:
-    """The verdict that a person's choice of a process amounts to, and whether its item may be told automatically later."""
+def opening(process: Process, scene: Scene, *, recipient: str, connector: str, requester: Address | None) -> tuple[Verdict, bool]:
+    """The verdict that a person's choice of a process amounts to, and whether its item may be told automatically later.
+
+    `requester` is the person whom the mail is from, as the routes would tell (decisions.md 11).
+    """
     verdict = Verdict(
         recipient,
         Action.OPEN,
@@ -54,7 +59,7 @@ def opening(process: Process, mail: Mail, scene: Scene, *, recipient: str, conne
         category=_category(process, connector, scene),
         opens=0,
         reply_from=_reply_from(recipient, scene.setup.connector_named.get(connector)),
-        requester=mail.author,
+        requester=requester,
     )
     return verdict, _automated(process, connector, scene)
 

@@ -12,6 +12,8 @@ from core.setup import Conditions, Process, Route, RouteKind, Setup
 
 ORDER = (RouteKind.ORDINARY, RouteKind.WILDCARD, RouteKind.FALLBACK)
 LONGEST_NAME = 200
+_PATTERN = ';*"'
+"""Whoever chooses an address must not choose whom a route is for."""
 
 
 class By(StrEnum):
@@ -41,16 +43,35 @@ def prefilled(kind: By, mail: Lost, process: Process, setup: Setup, *, category:
     wanted = mail.sender if kind is By.SENDER else split_tag(mail.recipient)[0]
     if "@" not in wanted:
         raise Refused(f"This mail names no {kind} that a route could be made from.")
-    return Route(
+    if any(char in wanted for char in _PATTERN):
+        raise Refused(f"The {kind} {wanted} holds signs that mean more than one address in a route; write the route into the desk file.")
+    route = Route(
         id="",
         connector=mail.connector,
-        name=_free_name(name or f"{'from' if kind is By.SENDER else 'to'} {wanted}", mail.connector, setup, asked=bool(name)),
+        name="",
         kind=RouteKind.WILDCARD if kind is By.SENDER else RouteKind.ORDINARY,
         address="*" if kind is By.SENDER else wanted,
         process=process.name,
         category=category,
         send_automated_emails=automated,
         when=Conditions(sender=(wanted,)) if kind is By.SENDER else Conditions(),
+    )
+    there = _same(route, setup)
+    if there is not None:
+        return there
+    free = _free_name(name or f"{'from' if kind is By.SENDER else 'to'} {wanted}", mail.connector, setup, asked=bool(name))
+    return replace(route, name=free)
+
+
+def _same(route: Route, setup: Setup) -> Route | None:
+    """The route of the setup that takes the same mails already. Raises Refused if it leads elsewhere: a second one behind it would never be reached."""
+    of_mailbox = (one for one in setup.routes if one.connector == route.connector and one.enabled)
+    there = next((one for one in of_mailbox if (one.kind, one.address, one.when, one.unless) == (route.kind, route.address, route.when, route.unless)), None)
+    if there is None or replace(there, id="", name="") == route:
+        return there
+    raise Refused(
+        f"There is a route “{there.name}” of {there.connector} for these mails already, and it does something else; a second one behind it would never be reached."
+        " Change that one in the desk file, or process the mails by it: guichet inbound replay --state unhandled."
     )
 
 

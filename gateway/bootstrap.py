@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
 
 SETUP_FRESH_SECONDS = 1.0
+_MAKING = threading.Lock()
 
 
 class FreshSetup:
@@ -91,8 +92,14 @@ class House:
     def intake(self) -> Intake:
         return Intake(self.database, self.clock, self.setup, max_size=self.settings.smtp.max_size, on_stored=self.wakes.inbound)
 
-    @cached_property
+    @property
     def tokens(self) -> Tokens:
+        """The one that all threads share: two would renew the same token at once, and a refresh token may be good only once."""
+        with _MAKING:  # a cached property takes no lock from Python 3.12 on
+            return self._tokens
+
+    @cached_property
+    def _tokens(self) -> Tokens:
         from gateway.oauth.tokens import Tokens  # needed by mailboxes with OAuth2 only
 
         return Tokens(self.database, self.keys, self.clock, os.environ, self.holder)

@@ -16,6 +16,7 @@ from gateway.desk_waiting import WaitingDesk
 from gateway.inbound.attachments import Contents
 from gateway.inbound.judging import VIRUS, judged
 from gateway.inbound.remote import loading
+from gateway.inbound.stored_html import shown
 from gateway.store import attachments
 
 
@@ -56,7 +57,7 @@ class FileDesk(WaitingDesk):
     def html(self, inbound_id: str, by: str, *, remote: bool = False) -> str:
         """The sanitised HTML, '' where the mail has none; with `remote` its remote images would load where it is shown."""
         with self._database.read() as connection:
-            found = attachments.shown(connection, self._seen_inbound(connection, inbound_id, self._scene(connection, by)))
+            found = shown(connection, self._seen_inbound(connection, inbound_id, self._scene(connection, by)))
         html = found.html if found is not None else ""
         return loading(html) if remote else html
 

@@ -12,6 +12,7 @@ from core.decision import Decision
 from core.new_item import process_for
 from core.refusal import Refused
 from core.scene import Scene
+from core.setup import Role
 from core.verdict import Action, InboundState
 from core.work_item import WorkItem
 from gateway.desk_base import Json
@@ -77,7 +78,10 @@ class InboundDesk(UndoDesk, MoveDesk, RouteDesk):
             held = self._held_on(connection, found)
             facts = self._facts(connection, found, held, about=(), opening=True)
             on = next((one for one in found.item_ids if one in held), "")
-            done = on_held.open_item(wanted, found.mail, facts, scene, recipient=found.recipient, connector=found.connector, held_on=on)
+            asks = self._requester(found, scene)
+            done = on_held.open_item(
+                wanted, found.mail, facts, scene, recipient=found.recipient, connector=found.connector, requester=asks, held_on=on
+            )
             return self._decided(connection, found, done.decision, done.decision.items[0], wanted.id, Action.OPEN, scene)
 
         return self._durably(deed)
@@ -111,6 +115,8 @@ class InboundDesk(UndoDesk, MoveDesk, RouteDesk):
 
         def deed(connection: Connection) -> Json:
             scene, found = self._waiting(connection, inbound_id, by, states=EDITABLE)
+            if scene.user.role is not Role.ADMIN:  # what is written there is believed like what a server in front wrote
+                raise Refused("Only an administrator may replace the content of a mail; nothing was changed.")
             was = inbounds.raw(connection, found.id)
             if was == content:
                 raise Refused("The new content is what is there already. To process it once more: inbound replay.")

@@ -109,7 +109,8 @@ class MoveDesk(WaitingDesk):
     def _opening(self, connection: Connection, found: Waiting, process: str, read: tuple[Mail, Envelope] | None, scene: Scene) -> tuple[Verdict, bool]:
         """What opens the new item, and whether it may be told automatically later. Raises Refused where no route opens one."""
         if read is None:
-            return on_held.opening(process_for(process, scene), found.mail, scene, recipient=found.recipient, connector=found.connector)
+            asks = self._requester(found, scene)
+            return on_held.opening(process_for(process, scene), scene, recipient=found.recipient, connector=found.connector, requester=asks)
         mail, envelope = read
         verdict = rerouted(connection, found.id, mail, envelope, found.recipient, scene.setup, scene.now)
         if verdict.action is not Action.OPEN:

@@ -52,6 +52,7 @@ class RouteDesk(WaitingDesk):
         **more: Any,
     ) -> Json:
         """A route from this mail's sender or recipient, live at once; with `apply` the backlog of that range that it takes is processed anew.
+        The same route made before is used again.
 
         `more`: category, name, connector, automated. Moments are aware UTC.
         """
@@ -59,7 +60,8 @@ class RouteDesk(WaitingDesk):
         def deed(connection: Connection) -> tuple[Route, list[str]]:
             scene = self._scene(connection, by)
             route = self._route(connection, inbound_id, kind, process, scene, more)
-            self._save(connection, route, scene)
+            if route not in scene.setup.routes:
+                self._save(connection, route, scene)
             return route, self._backlog(connection, route, since, until, scene)
 
         route, backlog = self._durably(deed)
@@ -81,7 +83,8 @@ class RouteDesk(WaitingDesk):
             name=clean_line(str(more.get("name", ""))),
             automated=bool(more.get("automated", False)),
         )
-        _check(with_route(scene.setup, route), route)
+        if route not in scene.setup.routes:
+            _check(with_route(scene.setup, route), route)
         return route
 
     def _lost(self, connection: Connection, inbound_id: str, connector: str) -> Lost:

@@ -55,12 +55,18 @@ class UndoDesk(WaitingDesk):
         scene, found = self._waiting(connection, inbound_id, by, states=frozenset({InboundState.DISCARDED}))
         history = inbound_list.show(connection, found.id)["history"]
         was = next(InboundState(change["was"]) for change in reversed(history) if change["became"] == InboundState.DISCARDED)
-        self._put_aside(connection, found, on_held.give_back(self._held_on(connection, found).values(), found.id, scene), was, scene)
+        because = next((change["reason"] for change in reversed(history) if change["became"] == was and not change["by"]), "")
+        decision = on_held.give_back(self._held_on(connection, found).values(), found.id, scene)
+        self._put_aside(connection, found, decision, was, scene, because=because, noted=f"taken back by {scene.by}")
         return inbound_list.show(connection, found.id)
 
-    def _put_aside(self, connection: Connection, found: Waiting, decision: Decision, becomes: InboundState, scene: Scene) -> None:
+    def _put_aside(
+        self, connection: Connection, found: Waiting, decision: Decision, becomes: InboundState, scene: Scene, *, because: str = "", noted: str = ""
+    ) -> None:
+        """`because`: why it lies there from now on, else who put it there; `noted`: what its history says of it, else the same."""
+        why = because or f"{becomes} by {scene.by}"
         self._apply(connection, decision, scene.setup, scene.now)
-        inbound_waiting.set_aside(connection, found, becomes, because=f"{becomes} by {scene.by}", by=scene.by, now=scene.now)
+        inbound_waiting.set_aside(connection, found, becomes, because=why, noted=noted or why, by=scene.by, now=scene.now)
 
     # ------------------------------------------------------------ what a decision leaves for its undo
 

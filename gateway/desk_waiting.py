@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
+from core.mail import Address
 from core.mail_facts import MailFacts
 from core.permissions import sees
 from core.refusal import NotFound, Refused
@@ -12,6 +13,9 @@ from core.verdict import InboundState
 from core.wording import clean_line
 from core.work_item import WorkItem
 from gateway.desk_base import DeskBase
+from gateway.routing.authentication import Authentication, Dmarc
+from gateway.routing.facts import Sender
+from gateway.routing.requester import requester
 from gateway.store import contacts, inbound_list, inbound_waiting, inbounds, items, outbox_rows, sight
 from gateway.store.inbound_waiting import OPEN_STATES, Waiting
 
@@ -33,6 +37,13 @@ class WaitingDesk(DeskBase):
         if not inbound_list.listing(connection, ids=(named,), seen=sight.visible_inbound(self._sight(scene), scene.setup), limit=1):
             raise NotFound(f"There is no inbound message “{named}” that you may see.")
         return named
+
+    def _requester(self, found: Waiting, scene: Scene) -> Address | None:
+        """Who a new item with the mail is for: the one the routes would take, by what was known of the sender when the mail was decided."""
+        author = found.mail.author
+        known = Authentication(Dmarc(found.dmarc)) if found.dmarc in list(Dmarc) else Authentication()
+        sender = Sender(key=author.key if author is not None else "", authentication=known)
+        return requester(found.mail, sender, scene.setup.connector_named.get(found.connector), scene.setup)[0]
 
     def _held_on(self, connection: Connection, found: Waiting) -> dict[str, WorkItem]:
         """The items that the message is held on, or whose countdowns it stopped from the quarantine."""

@@ -21,6 +21,7 @@ from core.outbox import Draft
 from core.setup import Setup
 from core.work_item import WorkItem
 from gateway.clock import Clock
+from gateway.connector_kinds import POLLED_KINDS
 from gateway.store import brakes, conversations, due, items
 from gateway.store.engine import Database, is_passing_fault
 from gateway.store.items import StaleItem
@@ -170,7 +171,7 @@ class Scheduler:
             return False
         setup = self._setups.current(connection)
         until = received_before(item)
-        behind = until is not None and due.is_behind(connection, item.connector, until)
+        behind = until is not None and due.is_behind(connection, _feeder(item, setup), until)
         decision = alarm(item, now, behind=behind, people=setup.user_of, tell=lambda closed: self._told(connection, item, setup, closed, now))
         self._apply(connection, decision, setup, now)
         return True
@@ -184,3 +185,10 @@ class Scheduler:
         lately, suppressed = brakes.lately(connection, self._brakes, item.id, person.key, now)
         asked = replace(asked, lately=lately, suppressed={person.key} if suppressed else frozenset())
         return no_answer(item, asked, closed=closed, draft_id=self._clock.new_id(), now=now)
+
+
+def _feeder(item: WorkItem, setup: Setup) -> str:
+    """The mailbox that the item is fed from; '' where none is fetched any more: what its rows said last would hold the item for ever."""
+    connector = setup.connector_named.get(item.connector)
+    fetched = connector is not None and connector.receives and connector.incoming.get("kind") in POLLED_KINDS
+    return item.connector if fetched else ""

@@ -102,9 +102,10 @@ class Service:
 
     def _worker(self) -> None:
         house = self.house
+        processor = house.processor  # made before there are threads that would each make their own
         worker = house.wakes.start_workers(INBOUND_QUEUE, house.settings.workers.inbound_threads)
         self._stops.append(lambda: worker.stop(int(DRAIN_SECONDS * 1000)))
-        self._periodic("inbound-sweep", SWEEP_SECONDS, house.processor.sweep)
+        self._periodic("inbound-sweep", SWEEP_SECONDS, processor.sweep)
 
     def _scheduler(self) -> None:
         self._stops.append(self.house.scheduler.give_up)

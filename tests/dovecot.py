@@ -145,7 +145,7 @@ class Dovecot:
     Every user of it has the password PASSWORD and the token TOKEN until `passwords` or `tokens` say otherwise.
     LMTP delivers to any name.
     Certificates are for 127.0.0.1, to be trusted through `ca_file`. `settings`: more lines of configuration, such as
-    `{"imap_capability": "IMAP4rev1 …"}`.
+    `{"imap_capability": "IMAP4rev1 …"}`; `more` is as it stands, with {folder} for where all this lies.
     """
 
     def __init__(self, users: Iterable[str] = ("support",), settings: Mapping[str, str] | None = None, more: str = "") -> None:
@@ -196,7 +196,8 @@ class Dovecot:
             (place / name).mkdir(parents=True, exist_ok=True)
         count = 0
         for count, raw in enumerate(raws, 1):
-            path = place / "tmp" / f"{time.time_ns() // 1000:018d}.M{count:07d}.test"
+            on_the_wire = len(raw) + raw.count(b"\n") - raw.count(b"\r\n")
+            path = place / "tmp" / f"{time.time_ns() // 1000:018d}.M{count:07d}.test,S={len(raw)},W={on_the_wire}"  # as its own LDA names them
             path.write_bytes(raw)
             os.chown(path, uid, gid)
             path.rename(place / "new" / path.name)
@@ -315,7 +316,7 @@ class Dovecot:
         )
         if os.geteuid() != 0:
             text += AS_OTHER_USER.format(user=pwd.getpwuid(uid).pw_name, group=grp.getgrgid(gid).gr_name)
-        text += "".join(f"{name} = {value}\n" for name, value in self._settings.items()) + self._more
+        text += "".join(f"{name} = {value}\n" for name, value in self._settings.items()) + self._more.replace("{folder}", str(self.folder))
         (self.folder / "dovecot.conf").write_text(text)
         self._write_users()
 

@@ -279,7 +279,7 @@ def test_maildirs(tmp_path: Path) -> None:
     """In: three folders that can be read and written. Out: a folder that can be made."""
     incoming = Connector("c", "support", "s@demo.example", incoming={"kind": "maildir", "path": "in"}, outgoing={"kind": "maildir", "path": "out"})
     here = around(folder=tmp_path)
-    assert "new, cur, tmp is missing" in only_failure(connection_test.test_incoming(incoming, here))[1]
+    assert "new and cur and tmp are missing" in only_failure(connection_test.test_incoming(incoming, here))[1]
     for part in ("new", "cur", "tmp"):
         (tmp_path / "in" / part).mkdir(parents=True)
     (tmp_path / "in" / "new" / "1.a.b").write_bytes(b"x")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from gateway.cli.connector_owed import give_up
 from gateway.cli.connector_shown import begin, list_, show
 from gateway.cli.connector_test import test
 from gateway.cli.consent import consent
@@ -20,7 +21,7 @@ def command() -> None:
     """
 
 
-for part in (list_, show, begin):
+for part in (list_, show, begin, give_up):
     command.add_command(part)
 command.add_command(consent)
 command.add_command(test)

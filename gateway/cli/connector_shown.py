@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gateway.cli.connector_owed import owed
 from gateway.cli.house import acting, current_setup, json_option, opened, zone_of
 from gateway.cli.shown import in_zone, say, say_fields, say_json, say_table
 
@@ -27,6 +28,8 @@ COLUMNS = (
     "oldest_waiting_at",
     "last_success_at",
 )
+ONE_FOLDER = {"pop3": ("POP3",), "maildir": ("Maildir",)}
+"""Kinds without folders, and what stands for them."""
 CHOICES = ("now", "unseen", "since", "archive")
 
 
@@ -56,16 +59,21 @@ def show(ctx: click.Context, name: str, as_json: bool) -> None:
     with opened(ctx) as house:
         connector = _named(house, name)
         figures = _figures(house, [connector]).get(name)
+        with house.database.read() as connection:
+            waiting_for = owed(connection, connector) if figures else []
         zone = zone_of(house, acting(house, None))
-    line = _line(connector, figures) | _more(figures)
+    line = _line(connector, figures) | _more(figures) | ({"owed": waiting_for} if waiting_for else {})
     if as_json:
         say_json(line)
         return
     shown = in_zone(line, zone)
-    say_fields(shown, leave_out=("folders",))
+    say_fields(shown, leave_out=("folders", "owed"))
     for folder in shown.get("folders", ()):
         say()
         say_fields(folder)
+    if waiting_for:
+        say(f"\nOwed by the mailbox; guichet connector give-up {name} SOURCE leaves one there:")
+        say_table(shown["owed"], ("source", "since"), as_json=False)
 
 
 @click.command("begin")
@@ -78,7 +86,7 @@ def show(ctx: click.Context, name: str, as_json: bool) -> None:
 @json_option
 @click.pass_context
 def begin(ctx: click.Context, name: str, choice: str, since: str | None, folder: str | None, as_json: bool) -> None:
-    """Decide anew which old mail of an IMAP mailbox is taken in. New mail is not touched by it, and nothing is taken in twice.
+    """Decide anew which old mail of a mailbox is taken in. New mail is not touched by it, and nothing is taken in twice.
 
     It is carried out at the next look into the mailbox, by the role poll. Mail taken in as archive can be seen and searched; nothing automatic leaves for it.
 
@@ -94,8 +102,10 @@ def begin(ctx: click.Context, name: str, choice: str, since: str | None, folder:
     chosen = f"since {_date(since)}" if since is not None else choice
     with opened(ctx) as house:
         connector = _named(house, name)
-        if connector.incoming.get("kind") != "imap" or not connector.receives:
-            raise Refused(f"Connector {name} is no IMAP mailbox. For POP3 and Maildir the key `start` chooses, at the first connection only.")
+        if not _is_polled(connector):
+            raise Refused(f"Connector {name} fetches no mail: it has no incoming of the kind imap, pop3 or maildir.")
+        if choice == "unseen" and connector.incoming.get("kind") == "pop3":
+            raise Refused(f"Connector {name} is fetched from by POP3, which does not know what was read: choose now, since or archive.")
         with house.database.durable() as connection:
             changed = choose(connection, name, chosen, folder or "", _folders(connector))
     if folder and not changed:
@@ -140,7 +150,7 @@ def _folders(connector: Connector) -> tuple[str, ...]:
     """Folders that may not have been looked into yet, so that the choice is there before the first look."""
     from gateway.inbound.imap_place import wishes_of
 
-    return wishes_of(connector, 0).folders
+    return ONE_FOLDER.get(str(connector.incoming.get("kind")), ()) or wishes_of(connector, 0).folders
 
 
 def _figures(house: Any, connectors: Any) -> dict[str, MailboxFigures]:

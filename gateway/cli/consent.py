@@ -57,7 +57,12 @@ def consent(ctx: click.Context, name: str, way: str, port: int, device: bool, re
 
 def _keep(house: House, connector: Connector, token: str, way: str) -> None:
     """Stored, and tried at once."""
+    from gateway.store import connector_status
+    from gateway.store.due import FETCHING
+
     house.tokens.consented(connector, token, way)
+    with house.database.durable() as connection:
+        connector_status.try_at_once(connection, (FETCHING + connector.name, connector.name))
 
 
 def _had(house: House, application: Application, asking: Asking, *, port: int, device: bool) -> str:

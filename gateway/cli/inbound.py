@@ -16,6 +16,8 @@ from gateway.cli.shown import in_zone, say, say_fields, say_json, say_table
 
 COLUMNS = ("id", "state", "received_at", "from", "subject", "items", "decided_by", "decided_at", "reason")
 
+INNER = frozenset({"offset", "length", "encoding", "sha256", "charset"})
+"""What of attachments is for programs: JSON has it, people are not shown it."""
 MOST_AT_ONCE = 1_000
 """Messages that one call with a filter does something with."""
 
@@ -108,7 +110,7 @@ def say_message(message: Mapping[str, Any]) -> None:
             say(f"    {line}")
     for name, rows in lists.items():
         say(f"\n{name.replace('_', ' ')}:")
-        say_table(rows, [column for column in rows[0] if any(row.get(column) for row in rows)])
+        say_table(rows, [column for column in rows[0] if column not in INNER and any(row.get(column) for row in rows)])
 
 
 @command.command()

@@ -85,8 +85,8 @@ def _read(file: Path, most: int) -> bytes:
 
 @click.command()
 @click.argument("id")
-@click.option("--from-sender", "kind", flag_value="sender", help="A route for the sender of this message, whatever address it writes to.")
-@click.option("--to-recipient", "kind", flag_value="recipient", help="A route for the address this message was for.")
+@click.option("--from-sender", is_flag=True, help="A route for the sender of this message, whatever address it writes to.")
+@click.option("--to-recipient", is_flag=True, help="A route for the address this message was for.")
 @click.option("--process", required=True, help="Name of the process that the route leads to.")
 @click.option("--category", default="", help="Of the items it opens.")
 @click.option("--name", default="", help="Of the route; without it one that says what it takes.")
@@ -99,19 +99,21 @@ def _read(file: Path, most: int) -> bytes:
 @as_option
 @json_option
 @click.pass_context
-def route(ctx: click.Context, /, id: str, kind: str | None, only_count: bool, applied: bool, by: str | None, as_json: bool, **more: Any) -> None:
+def route(ctx: click.Context, /, id: str, only_count: bool, applied: bool, by: str | None, as_json: bool, **more: Any) -> None:
     """A route made from an unhandled message, live at once; --since and --until bound what it is counted against and applied to."""
-    if kind is None or (only_count and applied):
-        raise click.UsageError("Say what the route looks at, --from-sender or --to-recipient; and either --count or --apply.")
+    from_sender, to_recipient = more.pop("from_sender"), more.pop("to_recipient")
+    if from_sender == to_recipient or (only_count and applied):
+        raise click.UsageError("Say what the route looks at, either --from-sender or --to-recipient; and at most one of --count and --apply.")
     with opened(ctx) as house:
         person = acting(house, by)
-        asked = {**more, "kind": kind, "since": past_moment(house, person, more["since"]), "until": past_moment(house, person, more["until"])}
+        since, until = (past_moment(house, person, more[name]) for name in ("since", "until"))
+        asked = {**more, "kind": "sender" if from_sender else "recipient", "since": since, "until": until}
         made = house.desk.count_route(id, person, **asked) if only_count else house.desk.route_from(id, person, apply=applied, **asked)
     if as_json:
         say_json(made)
         return
     say(f"{'Would be made' if only_count else 'Made'}: {cell(made['route'])}")
-    say(f"{made['matching']} unhandled messages {'would be taken' if only_count else 'are taken by it'}.{_replayed(made['replayed'], applied)}")
+    say(f"Unhandled messages that it {'would take' if only_count else 'takes'}: {made['matching']}.{_replayed(made['replayed'], applied)}")
 
 
 def _replayed(number: int, applied: bool) -> str:
@@ -122,7 +124,9 @@ def _done(message: Mapping[str, Any], as_json: bool) -> None:
     if as_json:
         say_json(message)
     else:
-        say(f"{message['id']} {message['state']}: {', '.join(message['items'])}")
+        items = ", ".join(message["items"])
+        said = "is processed again now" if message["state"] == "new" else message["state"]
+        say(f"{message['id']} {said}{f': {items}' if items else ''}")
 
 
 COMMANDS: tuple[click.Command, ...] = (join, open_, move, edit, route)

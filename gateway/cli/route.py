@@ -13,10 +13,12 @@ from gateway.cli.inbound_filters import MOMENT, past_moment
 from gateway.cli.shown import in_zone, say, say_json, say_table
 
 if TYPE_CHECKING:
+    from core.setup import Route
     from gateway.bootstrap import House
     from gateway.inbound.rehearse import Rehearsal, Which
 
-COLUMNS = ("connector", "name", "kind", "address", "process", "effect", "enabled")
+COLUMNS = ("connector", "name", "kind", "address", "process", "category", "effect", "test", "enabled", "when", "unless")
+CONDITIONS = ("when", "unless")
 CHANGES = ("mail", "received_at", "from", "subject", "recipient", "before", "after", "because")
 
 
@@ -37,8 +39,14 @@ def command() -> None:
 def list_(ctx: click.Context, as_json: bool) -> None:
     """Every route."""
     with opened(ctx) as house:
-        found: list[dict[str, Any]] = [{name: getattr(route, name) for name in COLUMNS} for route in house.setup().routes]
+        found: list[dict[str, Any]] = [_listed(route) for route in house.setup().routes]
     say_table(found, COLUMNS, as_json=as_json)
+
+
+def _listed(route: Route) -> dict[str, Any]:
+    from core.plain import to_plain
+
+    return {name: to_plain(value, full=False) if name in CONDITIONS else value for name, value in ((name, getattr(route, name)) for name in COLUMNS)}
 
 
 @command.command()

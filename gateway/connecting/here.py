@@ -62,7 +62,8 @@ def maildir_in(trial: Trial, connector: Connector, around: Surroundings) -> None
     path = around.folder / str(connector.incoming.get("path"))
     absent = [part for part in PARTS if not (path / part).is_dir()]
     if absent:
-        raise Failed("maildir", f"{path} is no Maildir: {', '.join(absent)} is missing. Look at path, or let the program that delivers there make it.")
+        missing = f"{' and '.join(absent)} {'is' if len(absent) == 1 else 'are'} missing"
+        raise Failed("maildir", f"{path} is no Maildir: {missing}. Look at path, or let the program that delivers there make it.")
     closed = [part for part in PARTS if not os.access(path / part, os.R_OK | os.W_OK | os.X_OK)]
     if closed:
         raise Failed("maildir", f"{path}/{closed[0]} cannot be read and written by Guichet. Give its user the right to, for mails move from new to cur.")

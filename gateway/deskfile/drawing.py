@@ -1,4 +1,4 @@
-"""The desk file as a document: every table and key, drawn from the declarations in `core/setup.py` and the kinds of connectors; reading one is `reading.py`."""
+"""The desk file as a document: every table and key, drawn from where they are declared (`core/setup.py`, the kinds of connectors); reading one is `reading.py`."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ import re
 from core.setup import Connector, Profile, Provider
 from gateway.deskfile import forms
 from gateway.deskfile.forms import Found
+from gateway.routing.vouching import DOORS_TO_ALL, SERVERS
 
 _TENANT = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _MARK = re.compile(r"[!-9;-~]{1,100}:.{0,300}")
@@ -32,6 +33,9 @@ def warnings(path: str, connector: Connector) -> Found:
     given, believed = connector.profile, [one for one in connector.trusted_authserv_ids if one.strip()]
     if given.provider is Provider.OWN_MX and connector.receives and connector.incoming.get("kind") not in ("smtp", "lmtp"):
         yield f"{path}.profile.provider", "own_mx is for mail that comes to our own SMTP door: here only DKIM can be checked"
+    if given.provider in SERVERS and connector.receives and connector.incoming.get("kind") in DOORS_TO_ALL:
+        said = "anybody who reaches our own door can write what is believed of this provider: let nobody but its servers connect to it, or use own_mx"
+        yield f"{path}.profile.provider", said
     if given.trusted_forwarders and not believed and given.provider is not Provider.GOOGLE:
         yield f"{path}.profile.trusted_forwarders", "no server is trusted to verify their seals (trusted_authserv_ids): they are believed nothing"
     if "" in (one.strip() for one in connector.trusted_authserv_ids):

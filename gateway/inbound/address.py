@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 from mailparser.dates import parse_mail_date
@@ -20,6 +20,12 @@ _PLAIN = re.compile(rf'[ ,]*+(?:"((?:[^"\\]|\\.)*+)"[ ]*+<({_SPEC})>|([^"(),:;<>
 _QUOTED_PAIR = re.compile(r"\\(.)")
 _NO_DOMAIN = re.compile(r"<[ ]*+([A-Za-z0-9._-]{1,64})[ ]*+>")
 _LONE = re.compile(rf"<[ ]*+({_SPEC})[ ]*+>|({_SPEC})")
+_MONTHS = {name: number for number, name in enumerate("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), 1)}
+_DATE = re.compile(
+    rf"(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), )?([0-9]{{1,2}}) ({'|'.join(_MONTHS)}) ((?:19|20)[0-9]{{2}})"
+    r" ([0-9]{2}):([0-9]{2}):([0-9]{2}) ([+-])([0-9]{2})([0-5][0-9])(?: \([A-Za-z ]{1,40}\))?"
+)
+"""The form of RFC 5322 section 3.3 as it is written by nearly all; a zone's name behind it is a comment."""
 _LONGEST = 320
 """Characters of an address: 64 before the @, 255 behind it (RFC 5321 section 4.5.3.1)."""
 
@@ -88,10 +94,27 @@ def _salvaged(item: str) -> list[tuple[str, str]]:
     return [(display_name(name), next(group for group in found.groups() if group))]
 
 
+def _plain_date(text: str) -> datetime | None:
+    """What mail-parser makes of a date written the way nearly all programs write it; None where the way is another one."""
+    found = _DATE.fullmatch(text)
+    if not found:
+        return None
+    day, month, year, hour, minute, second, sign, zone_hours, zone_minutes = found.groups()
+    offset = timedelta(hours=int(zone_hours), minutes=int(zone_minutes))
+    try:
+        moment = datetime(int(year), _MONTHS[month], int(day), int(hour), int(minute), int(second), tzinfo=UTC)
+    except ValueError:
+        return None
+    return moment + offset if sign == "-" else moment - offset
+
+
 def read_date(text: str) -> tuple[datetime | None, str]:
     """The Date field as an aware UTC moment (RFC 5322 section 3.3), or None; and a sentence if it is missing sense."""
     if not text:
         return None, ""
+    plain = _plain_date(text)
+    if plain is not None:
+        return plain, ""
     result = parse_mail_date(text)
     if result.value is not None:
         return result.value, ""

@@ -5,6 +5,7 @@ Of a zip only its directory is read, of a tar its headers; archives inside are l
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 from collections.abc import Iterator
@@ -27,14 +28,25 @@ _ZIPPED = (".zip", ".jar", ".docx", ".xlsx", ".pptx", ".docm", ".xlsm", ".pptm",
 _PACKED = (*_ZIPPED, ".gz", ".tgz", ".tar")
 _END, _ENTRY, _LOCAL = b"PK\5\6", b"PK\1\2", b"PK\3\4"
 _STORED, _DEFLATED = 0, 8
+_EXTRA_FLAG, _NAME_FLAG = 0x4, 0x8
 _ENCRYPTED_FLAG, _UTF8_FLAG = 0x1, 0x800
+_UNICODE_PATH = 0x7075
+_MOST_EXTRA = 20
+"""Extra fields of one file that are looked at."""
+
+
+_PAX_PATH = re.compile(rb"(?:^|\n)[0-9]{1,6} path=([^\n]{1,1000})")
+_PAX = 64_000
+"""Bytes of the records before a file of a tar that are looked at."""
 
 
 @dataclass(slots=True)
 class Room:
-    """What looking into all archives of one mail may cost: bytes unpacked in memory, and files."""
+    """What looking into all archives of one mail may cost: bytes unpacked in memory, bytes read for that, and files."""
 
     unpacked: int = _INNER_TOTAL
+    packed: int = 2 * LARGEST
+    """Bytes that are read for it: files that overlap could be read ten thousand times, and unpack to nothing."""
     entries: int = _ALL_ENTRIES
 
 
@@ -52,9 +64,9 @@ class Looked:
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """One file of a zip, by its directory."""
+    """One file of a zip, by its directory. `names`: what one program or another unpacks it as; the first is the usual one."""
 
-    name: str
+    names: tuple[str, ...]
     flags: int
     method: int
     packed: int
@@ -106,12 +118,12 @@ def _sized(looked: Looked, size: int, packed: int) -> None:
 def _look_into_zip(data: bytes, looked: Looked, depth: int) -> None:
     packed = total = 0
     for entry in _entries(data, looked):
-        if not _named(looked, entry.name):
+        if not all(_named(looked, name) for name in entry.names):
             return
         looked.encrypted = looked.encrypted or bool(entry.flags & _ENCRYPTED_FLAG)
         packed, total = packed + entry.packed, total + entry.size
         _sized(looked, entry.size, entry.packed)
-        if entry.name.lower().endswith(_PACKED) and not entry.flags & _ENCRYPTED_FLAG:
+        if any(name.lower().endswith(_PACKED) for name in entry.names) and not entry.flags & _ENCRYPTED_FLAG:
             _look_inside(_unpacked(data, entry, looked), looked, depth)
     if packed > len(data):
         _say(looked, "Files in the archive overlap, as they do only in archives made to harm.")
@@ -151,12 +163,24 @@ def _entries(data: bytes, looked: Looked) -> Iterator[_Entry]:
         flags, method = struct.unpack_from("<HH", data, at + 8)
         packed, unpacked, name, extra, comment = struct.unpack_from("<IIHHH", data, at + 20)
         (offset,) = struct.unpack_from("<I", data, at + 42)
-        yield _Entry(_zip_name(data[at + 46 : at + 46 + name], flags), flags, method, packed, unpacked, offset)
+        names = _zip_names(data[at + 46 : at + 46 + name], data[at + 46 + name : at + 46 + name + extra], flags)
+        yield _Entry(names, flags, method, packed, unpacked, offset)
         at += 46 + name + extra + comment
 
 
-def _zip_name(name: bytes, flags: int) -> str:
-    return decode_text(name[:1_000], "utf-8" if flags & _UTF8_FLAG else "cp437")[0]
+def _zip_names(name: bytes, extra: bytes, flags: int) -> tuple[str, ...]:
+    """The name, the beginning of one with a NUL in it, where many programs end it, and the one that stands in an extra field (APPNOTE 4.6.9)."""
+    found = [name, name.split(b"\0")[0]] if b"\0" in name else [name]
+    names = [decode_text(one[:1_000], "utf-8" if flags & _UTF8_FLAG else "cp437")[0] for one in found]
+    at = 0
+    for _ in range(_MOST_EXTRA):
+        if at + 4 > len(extra):
+            break
+        kind, size = struct.unpack_from("<HH", extra, at)
+        if kind == _UNICODE_PATH and size > 5:
+            names.append(decode_text(extra[at + 9 : at + 4 + size][:1_000].split(b"\0")[0], "utf-8")[0])
+        at += 4 + size
+    return tuple(dict.fromkeys(names))
 
 
 def _unpacked(data: bytes, entry: _Entry, looked: Looked) -> bytes:
@@ -168,6 +192,10 @@ def _unpacked(data: bytes, entry: _Entry, looked: Looked) -> bytes:
     if data[at : at + 4] != _LOCAL or at + 30 > len(data):
         return b""
     name, extra = struct.unpack_from("<HH", data, at + 26)
+    if entry.packed > looked.room.packed:
+        _say(looked, "An archive inside the archive is too large to be looked into.")
+        return b""
+    looked.room.packed -= entry.packed
     body = data[at + 30 + name + extra : at + 30 + name + extra + entry.packed]
     if entry.method == _STORED:
         looked.room.unpacked -= len(body)
@@ -192,10 +220,12 @@ def _inflated(body: bytes, looked: Looked, window: int) -> bytes:
 
 
 def _look_into_gzip(data: bytes, looked: Looked, depth: int) -> None:
-    """One file; its size stands at the end. Only if it is a tar does it have names."""
+    """One file; its size stands at the end, and its name, if it has one, at the beginning (RFC 1952 section 2.3). A tar in it has names of its own."""
     if len(data) < 18:
         _say(looked, "The archive is damaged.")
         return
+    if data[3] & _NAME_FLAG and not data[3] & _EXTRA_FLAG:
+        _named(looked, decode_text(data[10:1_010].split(b"\0")[0], "iso-8859-1")[0])
     _sized(looked, int.from_bytes(data[-4:], "little"), len(data))
     try:
         head = zlib.decompressobj(16 + zlib.MAX_WBITS).decompress(data, 1_024)
@@ -208,7 +238,7 @@ def _look_into_gzip(data: bytes, looked: Looked, depth: int) -> None:
 
 def _look_into_tar(data: bytes, looked: Looked, depth: int) -> None:
     at, long_name = 0, ""
-    while at + 512 <= len(data) and data[at : at + 1] != b"\0":
+    while at + 512 <= len(data) and data[at : at + 512].strip(b"\0"):
         head = data[at : at + 512]
         size = _octal(head[124:136])
         if size < 0:
@@ -218,7 +248,9 @@ def _look_into_tar(data: bytes, looked: Looked, depth: int) -> None:
         body = data[at + 512 : at + 512 + size]
         if kind == b"L":
             long_name = decode_text(body[:1_000].split(b"\0")[0], "utf-8")[0]
-        elif kind in (b"0", b"\0", b"1", b"2"):
+        elif kind == b"x":
+            long_name = _pax_path(body) or long_name
+        elif kind in (b"0", b"\0", b"1", b"2", b"7"):
             name, long_name = long_name or decode_text(head[:100].split(b"\0")[0], "utf-8")[0], ""
             if not _named(looked, name):
                 return
@@ -226,6 +258,12 @@ def _look_into_tar(data: bytes, looked: Looked, depth: int) -> None:
             if name.lower().endswith(_PACKED) and size <= _INNER:
                 _look_inside(body, looked, depth)
         at += 512 + size + -size % 512
+
+
+def _pax_path(records: bytes) -> str:
+    """The name in the records `25 path=…` that stand before a file's own header and go before it."""
+    found = _PAX_PATH.findall(records[:_PAX])
+    return decode_text(found[-1], "utf-8")[0] if found else ""
 
 
 def _octal(digits: bytes) -> int:

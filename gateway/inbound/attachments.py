@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 
 from core.mail import Attachment, Invitation
 from gateway.inbound.body import Choice, Reading, choose, read_bodies
@@ -46,7 +47,7 @@ def collect(raw: bytes, tree: Tree, choice: Choice, reading: Reading, budget: Bu
     found = Collected()
     wanted = {part.start for part in (*choice.attachments, *reading.oversized)}
     shown = referenced(reading.html)
-    room = budget.opened_bytes
+    room, files = budget.opened_bytes, budget.opened_files
     for index, part in enumerate(tree.leaves(), 1):
         if part.start not in wanted or part.end <= part.body:
             continue
@@ -54,9 +55,13 @@ def collect(raw: bytes, tree: Tree, choice: Choice, reading: Reading, budget: Bu
         found.attachments.append(one)
         if found.invitation is None and (part.content_type in _CALENDARS or one.name.lower().endswith(".ics")):
             found.invitation = read_invitation(_calendar_text(raw, part))
-        if one.length <= room and (_is_tnef(one) or is_opaque(part)):
+        if one.length <= room and files and (_is_tnef(one) or is_opaque(part)):
             room -= one.length
-            found.attachments.extend(_opened(raw, one, part, reading, budget))
+            inside = list(islice(_opened(raw, one, part, reading, budget), files + 1))
+            found.attachments.extend(inside[:files])
+            if len(inside) > files:
+                reading.excess.append(f"The containers in it hold more than {budget.opened_files} files; the rest were not opened.")
+            files -= min(files, len(inside))
         elif _is_tnef(one):
             reading.excess.append(f"{one.name} is larger than what is opened; it is kept as it came.")
     found.protection = protections(raw, tree, reading.text)

@@ -105,9 +105,9 @@ def _looks_like_one(fields: dict[str, str], tree: Tree, leaves: list[Part], text
     daemon = any(name in sender for name in _DAEMONS)
     if returned and (null_sender or "mailer-daemon@" in sender):
         return True
-    speaks = bool(_SUBJECTS.search(subject))
     said = (daemon or _OPENINGS.match(subject) is not None) and any(words in text[:4_000].lower() for words in _SAID)
-    return said or (speaks and (daemon or null_sender or (returned and any(name in sender for name in _UNREAD))))
+    sent_by_program = daemon or null_sender or (returned and any(name in sender for name in _UNREAD))
+    return said or (sent_by_program and _SUBJECTS.search(subject) is not None)
 
 
 # ---------------------------------------------------------------- the standard's form

@@ -35,6 +35,8 @@ class Budget:
     """Characters of HTML that are sanitised; a longer one is cut."""
     opened_bytes: int = 64_000_000
     """Encoded bytes of all containers (winmail.dat, opaque signatures) that are opened."""
+    opened_files: int = 1_000
+    """Files out of all containers of one mail."""
 
 
 DEFAULT = Budget()

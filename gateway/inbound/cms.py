@@ -5,8 +5,6 @@ A walk through BER, definite and indefinite lengths, no deeper than the format n
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 _SIGNED = bytes.fromhex("2a864886f70d010702")
 _KINDS = {
     _SIGNED: "smime_signed",
@@ -44,7 +42,9 @@ def signed_content(data: bytes) -> bytes | None:
         after_version = _after(data, inside)
         content, _ = _opened(data, _after(data, after_version), _SEQUENCE)
         inside, _ = _opened(data, _after(data, content), _EXPLICIT)
-        return b"".join(_pieces(data, inside, 0))
+        pieces: list[bytes] = []
+        _collect(data, inside, len(data), 0, pieces)
+        return b"".join(pieces)
     except _Malformed:
         return None
 
@@ -87,17 +87,21 @@ def _after(data: bytes, at: int, depth: int = 0) -> int:
     raise _Malformed
 
 
-def _pieces(data: bytes, at: int, depth: int) -> Iterator[bytes]:
-    """An octet string, whole or in pieces."""
+def _collect(data: bytes, at: int, most: int, depth: int, pieces: list[bytes]) -> int:
+    """An octet string, whole or in pieces, and where what follows it begins. Nothing reaches beyond what it stands in (`most`), so that no octet counts twice."""
     tag, start, end = _head(data, at)
+    inside = most if end < 0 else min(end, most)
     if tag == _OCTETS:
-        yield data[start:end]
-        return
+        pieces.append(data[start:inside])
+        return inside
     if tag != _OCTETS | _CONSTRUCTED or depth > _DEEPEST:
         raise _Malformed
     for _ in range(_MOST_PIECES):
-        if (end >= 0 and start >= end) or (end < 0 and data[start : start + 2] == b"\0\0"):
-            return
-        yield from _pieces(data, start, depth + 1)
-        start = _after(data, start)
+        if end < 0 and data[start : start + 2] == b"\0\0":
+            return start + 2
+        if end >= 0 and start >= inside:
+            return inside
+        if start >= inside:
+            raise _Malformed
+        start = _collect(data, start, inside, depth + 1, pieces)
     raise _Malformed

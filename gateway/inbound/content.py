@@ -222,6 +222,8 @@ class _Reading(Folding):
 
     def away(self) -> list[bool]:
         """For each line that was looked at whether it is quoted."""
+        if self.end == len(self.lines) and not self.folded and Kind.HEADER not in self.kinds:
+            return [False] * self.end
         headers = not self.forward
         end, folded = self.end, self.folded
         return [number >= end or number in folded or (headers and kind == Kind.HEADER) for number, kind in enumerate(self.kinds)]

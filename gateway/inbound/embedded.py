@@ -10,7 +10,7 @@ from urllib.parse import unquote
 from gateway.inbound.structure import Part
 from gateway.inbound.words import raw_text
 
-_CID = re.compile(r' src="cid:([^"]{1,2000})"', re.IGNORECASE)
+_CID = re.compile(r' src="(?i:cid:)([^"]{1,2000})"')
 _MOST_LOCATIONS, _MOST_TIMES, _LONGEST = 100, 100, 300
 """Locations of one mail that are looked for, how often each, and how long they are: what is put in must not grow the HTML without end."""
 

@@ -31,6 +31,10 @@ class NeedsConsent(FetchTrouble):
     """Somebody must log in again at the provider (OAuth2); the words name the command. Nothing is tried until then."""
 
 
+class NotStored(FetchTrouble):
+    """We cannot store just now (the database is away, the disk is full): what was read stays in the mailbox, which is in no trouble itself."""
+
+
 class LeaseLost(Exception):
     """Another process polls this mailbox now; what is not yet stored is left to it."""
 
@@ -43,6 +47,8 @@ class Fetched:
     seen: int = 0
     waiting: int = 0
     oldest_waiting_at: datetime | None = None
+    trouble: str = ""
+    """What is wrong with a part of the mailbox, while the rest of it was read: a folder that is not there any more."""
 
 
 class Fetcher(Protocol):

@@ -29,9 +29,8 @@ class Flooding:
         """Count what the sender opens; who reaches the limit is written down, once an hour."""
         if not self._counts(facts):
             return
-        most, before = self.brakes.items_per_sender_hour, counts.opened_lately(connection, facts.sender.key, now)
-        counts.count_opened(connection, facts.sender.key, n, now)
-        if before < most <= before + n:
+        most, opened = self.brakes.items_per_sender_hour, counts.count_opened(connection, facts.sender.key, n, now)
+        if opened - n < most <= opened:
             log.warning("sender_braked", extra={"sender": facts.sender.key[:320], "items": most, "inbound_id": facts.inbound_id})
 
     def _counts(self, facts: Facts) -> bool:

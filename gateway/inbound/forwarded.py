@@ -11,6 +11,8 @@ from gateway.routing.forward import without_prefixes
 _MOST_LINES = 5_000
 """Lines among which the header is looked for."""
 _HEADER_LINES = 40
+_MOST_ANNOUNCED = 50
+"""Announcements behind which a header is looked for."""
 _GAP = 4
 """Lines between the announcement and the header."""
 _AHEAD = 14
@@ -29,13 +31,14 @@ def forwarded_in(lines: list[str], *, subject: str, sure: bool, answer: bool) ->
     `sure`: the subject says so, then any header will do. In an answer only what is announced as forwarded counts, above all quotations.
     """
     looked = lines[:_MOST_LINES]
-    lone = -1
+    lone, announced = -1, 0
     for number, line in enumerate(looked):
         bare = line[:_LONGEST_LINE].lstrip(_MARKS)
         if not bare:
             continue
         plain = normal(bare)
-        if is_announced(plain) or (is_separator(plain) and (sure or not answer)):
+        if announced < _MOST_ANNOUNCED and (is_announced(plain) or (is_separator(plain) and (sure or not answer))):
+            announced += 1
             found = _announced(lines, number, bare)
             if found is not None:
                 return _result(lines, *found, subject if sure else "")

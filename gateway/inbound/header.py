@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 _NAME = re.compile(rb"([!-9;-~]{1,200})[ \t]*:")
 _LINE_END = re.compile(rb"\n(?![ \t])")
+_NEAR = 16_384
+"""Octets in which nearly every header ends: a mail with one kind of line ends is not searched through for the other."""
 _START = re.compile(rb"[\r\n \t]{1,1000}")
 
 
@@ -56,7 +58,12 @@ def read_block(raw: bytes, start: int, end: int, max_bytes: int, max_fields: int
 
 def _empty_line(raw: bytes, start: int, end: int) -> tuple[int, int]:
     """Offsets of the end of the header and of the start of the body (RFC 5322 section 2.1; bare line feeds too)."""
-    crlf = raw.find(b"\n\r\n", start, end)
+    crlf = raw.find(b"\n\r\n", start, min(end, start + _NEAR))
+    if crlf < 0:
+        bare = raw.find(b"\n\n", start, min(end, start + _NEAR))
+        if bare >= 0:
+            return bare + 1, bare + 2
+        crlf = raw.find(b"\n\r\n", start, end)
     bare = raw.find(b"\n\n", start, crlf if crlf >= 0 else end)
     if bare >= 0:
         return bare + 1, bare + 2
@@ -67,16 +74,14 @@ def _fields(raw: bytes, start: int, stop: int, max_fields: int) -> tuple[list[tu
     """Fields, the offset of the junk lines after the last field (-1 if there are none), and whether fields were left out."""
     fields: list[tuple[str, bytes]] = []
     junk = -1
-    while start < stop:
-        found = _LINE_END.search(raw, start, stop)
-        end, following = (found.start(), found.end()) if found else (stop, stop)
-        named = _NAME.match(raw, start, end)
+    for line in _LINE_END.split(raw[start:stop]):
+        named = _NAME.match(line)
         if named:
             if len(fields) == max_fields:
                 return fields, -1, True
-            fields.append((named.group(1).decode("ascii"), raw[named.end() : end - 1 if raw[end - 1] == 13 else end]))
+            fields.append((named.group(1).decode("ascii"), line[named.end() : -1 if line[-1] == 13 else None]))
             junk = -1
-        elif junk < 0 and end > start:
+        elif junk < 0 and line:
             junk = start
-        start = following
+        start += len(line) + 1
     return fields, junk, False

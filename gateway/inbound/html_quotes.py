@@ -35,10 +35,8 @@ _BY_ID = {"divRplyFwdMsg": Drawn.CUT, "appendonsend": Drawn.CUT, "zwchr": Drawn.
 _OUTLOOK_RULE = re.compile(r"border-top: ?solid (?:#e1e1e1|#b5c4df|rgb\(225, ?225, ?225\)|rgb\(181, ?196, ?223\))", re.IGNORECASE)
 """The thin line above the header block of desktop Outlook; people draw their own in other colours."""
 _ATTRIBUTE = re.compile(r' ([^\s=>"/]++)="([^"]*+)"')
-_MAY = (
-    *("<blockquote", "gmail_attr", "moz-cite-prefix", "yahoo_quoted", "protonmail_quote", "ms-outlook-mobile-reference-message", "divRplyFwdMsg"),
-    *("appendonsend", "zwchr", 'name="quote"', "border-top", "<hr"),
-)
+_MAY = ("<blockquote", "moz-cite-prefix", "ms-outlook-mobile-reference-message", "divRplyFwdMsg", "appendonsend", "zwchr", 'name="quote"', "border-top", "<hr")
+_MAY_CLASSES = ("gmail_attr", "yahoo_quoted", "protonmail_quote")
 _NO_FOLD_IN = frozenset("p h1 h2 h3 h4 h5 h6 table thead tbody tfoot tr colgroup ul ol dl a".split())
 """Elements in which a reader of HTML would move or break a division."""
 QUOTED, NEW = 1, 2
@@ -47,7 +45,7 @@ QUOTED, NEW = 1, 2
 
 def may_quote(html: str) -> bool:
     """Whether anything in it is drawn the way quotations are."""
-    return any(words in html for words in _MAY)
+    return any(words in html for words in _MAY) or ("_" in html and any(words in html for words in _MAY_CLASSES))
 
 
 def drawn(name: str, attributes: str) -> Drawn | None:

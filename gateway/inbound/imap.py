@@ -6,7 +6,7 @@ import contextlib
 import logging
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from core.delivery import Meaning
 from core.setup import Connector
@@ -26,9 +26,11 @@ class _Sum:
     """What all folders came to, and the first trouble with one of them."""
 
     total: Fetched = field(default_factory=Fetched)
-    trouble: FetchTrouble | None = None
+    trouble: str = ""
+    read: int = 0
 
     def add(self, one: Fetched) -> None:
+        self.read += 1
         moments = [moment for moment in (self.total.oldest_waiting_at, one.oldest_waiting_at) if moment is not None]
         self.total = Fetched(
             self.total.stored + one.stored, self.total.seen + one.seen, self.total.waiting + one.waiting, min(moments) if moments else None
@@ -50,7 +52,7 @@ class ImapFetcher:
         self._mailbox = with_fresh_token(self._means.token, self._connector, lambda: ImapMailbox(self._place))
 
     def fetch(self) -> Fetched:
-        """Look into every folder. Trouble with one of them holds up no other, and is raised at the end."""
+        """Look into every folder. Trouble with one of them holds up no other; where none could be read, it is raised at the end."""
         came_to = _Sum()
         for name in self._wishes.folders:
             if self._means.stopping.is_set():
@@ -58,10 +60,10 @@ class ImapFetcher:
             try:
                 came_to.add(self._look(name))
             except Declined as fault:
-                came_to.trouble = came_to.trouble or FetchTrouble(Meaning.TROUBLE, f"{self._place.host} did not do what was asked in {name}: {fault}")
-        if came_to.trouble is not None:
-            raise came_to.trouble
-        return came_to.total
+                came_to.trouble = came_to.trouble or f"{self._place.host} did not do what was asked in {name}: {fault}"
+        if came_to.trouble and not came_to.read:
+            raise FetchTrouble(Meaning.TROUBLE, came_to.trouble)
+        return replace(came_to.total, trouble=came_to.trouble)
 
     def wait(self, seconds: float, stopping: threading.Event) -> None:
         """IDLE on the first folder where the server can, no longer at a time than `means.idle`; else sleep."""

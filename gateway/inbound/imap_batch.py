@@ -10,6 +10,8 @@ from gateway.inbound.imap_mailbox import Declined, ImapMailbox, Seen
 BATCH_MAILS = 500
 BATCH_BYTES = 8 * 2**20
 """At most so much of the server's mail is asked for at once; two batches are in memory at a time, one on its way in and one being stored."""
+HEADER_ONLY = -1
+"""As the largest size: no mail is asked for whole."""
 
 
 @dataclass(slots=True)
@@ -21,13 +23,13 @@ class Got:
     failed: dict[int, str] = field(default_factory=dict)
 
 
-def batches(listed: Sequence[Seen], max_size: int, careful_until: int = 0) -> Iterator[list[Seen]]:
+def batches(listed: Sequence[Seen], max_size: int, careful_until: int = 0, most: int = BATCH_MAILS) -> Iterator[list[Seen]]:
     """In the order given, each bounded in number and bytes; alone, one by one, up to the UID where a connection was lost before."""
     batch: list[Seen] = []
     weight = 0
     for one in listed:
         size = min(one.size, max_size)
-        if batch and (len(batch) >= BATCH_MAILS or weight + size > BATCH_BYTES or batch[-1].uid <= careful_until):
+        if batch and (len(batch) >= most or weight + size > BATCH_BYTES or batch[-1].uid <= careful_until):
             yield batch
             batch, weight = [], 0
         batch.append(one)
@@ -81,7 +83,7 @@ def _take_alone(mailbox: ImapMailbox, uid: int, size: int, max_size: int, got: G
 def _take_header(mailbox: ImapMailbox, uid: int, size: int, got: Got) -> None:
     header = mailbox.header(uid)
     if header:
-        got.mails[uid] = (header, size)
+        got.mails[uid] = (header, max(size, len(header)))
     elif mailbox.is_there(uid):
         got.failed[uid] = "the server gives no header of it"
     else:

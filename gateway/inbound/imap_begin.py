@@ -85,7 +85,8 @@ class _Listed:
 def renew(mailbox: ImapMailbox, folder: Folder, selected: Selected, means: Means) -> Folder:
     """After a change of UIDVALIDITY (RFC 9051 section 2.3.1.1): the mailbox was made anew, or moved to another server, and every UID is another one.
 
-    What is ours already, by Message-ID and size, gets its new name and is not taken in again. Of the rest, what lay there before we began
+    What is ours already, by Message-ID and size, gets its new name and is not taken in again; nor is anything done to it there, for another
+    mail may have the same id and size. Of the rest, what lay there before we began
     stays left alone, as was chosen then; what looks newer is taken in, and is archive where its own date says that it is old.
     Mail without a Message-ID is left to the look for duplicates when it is read.
     """
@@ -103,7 +104,7 @@ def renew(mailbox: ImapMailbox, folder: Folder, selected: Selected, means: Means
         new = [one for one in rest if folder.choice == "archive" or one.since is None or one.since >= begun_at]
         archive = [one for one in new if (one.since is not None and one.since < begun_at) or (one.sent is not None and one.sent < begun_at - OLD)]
         with means.database.lazy() as connection:
-            fetched.note(connection, [(folder.connector, f"{prefix}{uid}", inbound_id) for uid, inbound_id in known.items()], now)
+            fetched.note(connection, [(folder.connector, f"{prefix}{uid}", inbound_id) for uid, inbound_id in known.items()], now, touched=True)
             mailboxes.owe(connection, folder.connector, [f"{prefix}{one.uid}" for one in archive], begun_at - ARCHIVED)
             mailboxes.owe(connection, folder.connector, [f"{prefix}{one.uid}" for one in new], now)
         for name, count in (("known", len(known)), ("new", len(new)), ("left", len(rest) - len(new))):

@@ -1,4 +1,4 @@
-"""Connecting to an IMAP server: TLS, log-in, and answers that cannot fill the memory; what is said afterwards is `imap_mailbox.py`."""
+"""Connecting to an IMAP server: TLS and log-in; how its answers are read is `imap_gauge.py`, what is said afterwards is `imap_mailbox.py`."""
 
 from __future__ import annotations
 
@@ -7,17 +7,14 @@ import imaplib
 import logging
 import ssl
 from collections.abc import Callable
-from typing import Any
 
 from imapclient import IMAPClient, SocketTimeout
 from imapclient.exceptions import LoginError
 
 from core.delivery import Meaning, clean_words
 from gateway.inbound.fetching import FetchTrouble
-from gateway.inbound.imap_place import Place
-
-ANSWER_BYTES = 16 * 2**20
-"""Bytes of one answer, besides the mails it is expected to hold."""
+from gateway.inbound.imap_gauge import Client, Gauge
+from gateway.inbound.imap_place import LOCAL, Place, trust
 
 MISREAD = (ValueError, TypeError, LookupError, AttributeError, RecursionError, AssertionError)
 """What the parser of answers raises when a server says something that is no IMAP."""
@@ -31,52 +28,16 @@ _BUSY = ("[UNAVAILABLE]", "[INUSE]", "[LIMIT]", "TOO MANY", "TRY AGAIN", "TEMPOR
 logging.getLogger("imapclient").setLevel(logging.WARNING)  # at DEBUG it writes passwords and bodies
 
 
-class Overflow(imaplib.IMAP4.abort):
-    """The server sends more than it may."""
-
-
-class Gauge:
-    """Counts the bytes of one answer as they are read and ends the connection when there are too many."""
-
-    def __init__(self, wire: Any) -> None:
-        self.left = ANSWER_BYTES
-        self._read, self._readline = wire.read, wire.readline
-        wire.read, wire.readline = self.read, self.readline
-
-    def allow(self, expected: int = 0) -> None:
-        """The next answer may hold so many bytes of mail."""
-        self.left = ANSWER_BYTES + 2 * expected
-
-    def read(self, size: int) -> bytes:
-        self._take(size)
-        content: bytes = self._read(size)
-        if len(content) < size:
-            raise imaplib.IMAP4.abort("the connection ended within a mail")
-        return content
-
-    def readline(self) -> bytes:
-        try:
-            line: bytes = self._readline()
-        except imaplib.IMAP4.abort:
-            raise
-        except imaplib.IMAP4.error:  # a line without end; the rest of it would be read as the next answer
-            raise Overflow("the server's answer is too large") from None
-        self._take(len(line))
-        return line
-
-    def _take(self, size: int) -> None:
-        self.left -= size
-        if self.left < 0:
-            raise Overflow("the server's answer is too large")
-
-
 def open_connection(place: Place) -> tuple[IMAPClient, Gauge]:
     """Connected, encrypted as asked, logged in. Raises FetchTrouble."""
-    client = _connect(place)
+    if place.security == "none" and place.host not in LOCAL:
+        raise FetchTrouble(Meaning.TROUBLE, f"The secret of {place.user} would travel to {place.host} unencrypted; set security to tls or starttls.")
+    gauge = Gauge(place.timeout)
+    client = _connect(place, gauge)
     try:
         client.normalise_times = False
         client._imap.debug = 0  # imapclient sets it to 5, which formats every line, passwords too
-        gauge = Gauge(client._imap)
+        gauge.allow()
         if place.security == "starttls":
             _encrypt(client, place)
         _log_in(client, place)
@@ -105,22 +66,13 @@ def words_of(fault: BaseException) -> str:
     return clean_words(text) or type(fault).__name__
 
 
-def _trust(place: Place) -> ssl.SSLContext:
-    try:
-        context = ssl.create_default_context(cafile=place.ca_file or None)
-    except OSError as fault:
-        raise FetchTrouble(Meaning.TROUBLE, f"The certificates in {place.ca_file} cannot be read: {fault.strerror or fault}.") from None
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    return context
-
-
-def _connect(place: Place) -> IMAPClient:
+def _connect(place: Place, gauge: Gauge) -> IMAPClient:
     where = f"{place.host}, port {place.port}"
     at_once = place.security == "tls"
-    context = _trust(place) if at_once else None
+    context = trust(place) if at_once else None
     timeout = SocketTimeout(min(30.0, place.timeout), place.timeout)
     try:
-        return IMAPClient(place.host, port=place.port, ssl=at_once, ssl_context=context, timeout=timeout)
+        return Client(gauge, place.host, port=place.port, ssl=at_once, ssl_context=context, timeout=timeout)
     except ssl.SSLCertVerificationError as fault:
         raise FetchTrouble(Meaning.TROUBLE, f"The certificate of {where} is not trusted: {fault.verify_message}.") from None
     except (imaplib.IMAP4.error, OSError, *MISREAD) as fault:
@@ -131,7 +83,7 @@ def _encrypt(client: IMAPClient, place: Place) -> None:
     """STARTTLS or nothing: a server that does not offer it gets no password."""
     if not client.has_capability("STARTTLS"):
         raise FetchTrouble(Meaning.TROUBLE, f"{place.host} offers no STARTTLS, and nothing is sent there unencrypted.")
-    context = _trust(place)
+    context = trust(place)
     try:
         client.starttls(context)
     except ssl.SSLCertVerificationError as fault:

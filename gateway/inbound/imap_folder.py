@@ -11,12 +11,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from core.setup import Connector
 from gateway.inbound.fetching import Fetched, FetchTrouble, Means
-from gateway.inbound.imap_batch import BATCH_MAILS, Got, batches, get
+from gateway.inbound.imap_batch import BATCH_MAILS, HEADER_ONLY, Got, batches, get
 from gateway.inbound.imap_begin import begin, prefix_of, renew
 from gateway.inbound.imap_mailbox import ImapMailbox, Seen, Selected
 from gateway.inbound.imap_place import Wishes
@@ -31,10 +31,22 @@ LOST_CONNECTIONS = 2
 AGAIN = (timedelta(seconds=5), timedelta(seconds=30), timedelta(minutes=2), timedelta(minutes=10), timedelta(hours=1))
 """Waits before an owed mail is asked for again; the last repeats."""
 REMEMBERED = 10_000
+NEVER = timedelta(days=1)
+"""So long a mail is asked for that the server does not give; then its header is taken in, so that somebody sees it."""
+NEVER_TRIES = 3
+"""And at least so often, by the process that gives up: a server that was away for a day has not refused the mail."""
 
 log = logging.getLogger("guichet.imap")
 
-Submitted = tuple[list[int], Got, dict[int, "Future[Answer]"]]
+
+@dataclass(frozen=True, slots=True)
+class _Submitted:
+    """A batch on its way to the database: the UIDs that were asked for, and those of the mails in the order of their `answers`."""
+
+    uids: list[int]
+    got: Got
+    stored: list[int]
+    answers: Future[list[Answer]]
 
 
 class FolderLook:
@@ -119,17 +131,19 @@ class FolderLook:
         due = {_uid(source): at for source, at in owed.items() if self._memory("later", _uid(source)) <= now}
         begun = self._folder.begun_at
         archive = frozenset(uid for uid, at in due.items() if begun is not None and at < begun)
-        self._take(sorted(due), archive, moves=False)
+        never = {uid for uid, at in due.items() if self._memory("refused", uid) >= NEVER_TRIES and at.timestamp() + NEVER.total_seconds() <= now}
+        self._take(sorted(due.keys() - never), archive, moves=False)
+        self._take(sorted(never), archive, moves=False, whole=False)
 
-    def _take(self, uids: Sequence[int], archive: frozenset[int] = frozenset(), *, moves: bool) -> int:
+    def _take(self, uids: Sequence[int], archive: frozenset[int] = frozenset(), *, moves: bool, whole: bool = True) -> int:
         """Get and store these; the next batch is asked for while the last is being stored. Returns how many were not reached."""
-        before: Submitted | None = None
+        before: _Submitted | None = None
         left = len(uids)
-        for batch in self._batches(uids):
+        for batch in self._batches(uids, BATCH_MAILS if whole else 1):
             if self._means.stopping.is_set():
                 return left - self._settle(before, moves=moves, left=left)
             try:
-                got = self._got(batch)
+                got = self._got(batch, self._wishes.max_size if whole else HEADER_ONLY)
             except FetchTrouble:
                 self._settle(before, moves=moves, left=left)
                 raise
@@ -139,17 +153,19 @@ class FolderLook:
         self._settle(before, moves=moves, left=left)
         return 0
 
-    def _batches(self, uids: Sequence[int]) -> Iterator[list[Seen]]:
+    def _batches(self, uids: Sequence[int], most: int) -> Iterator[list[Seen]]:
         for start in range(0, len(uids), LISTED):
             asked = uids[start : start + LISTED]
             listed = self._mailbox.listed(asked)
             there = {one.uid for one in listed}
             self._forget([uid for uid in asked if uid not in there])
-            yield from batches(listed, self._wishes.max_size, int(self._memory("careful", 0)))
+            yield from batches(listed, self._wishes.max_size, int(self._memory("careful", 0)), most)
 
-    def _submitted(self, batch: Sequence[Seen], got: Got, archive: frozenset[int]) -> Submitted:
+    def _submitted(self, batch: Sequence[Seen], got: Got, archive: frozenset[int]) -> _Submitted:
         now = self._means.clock.now()
         uids = list(got.mails)
+        prefix, spam = prefix_of(self._folder), self._name in self._wishes.spam
+        left_alone = self._wishes.after == "leave"
         answers = self._means.intake.submit_all(
             [
                 Arrival(
@@ -159,36 +175,37 @@ class FolderLook:
                     connector=self._connector,
                     archive=uid in archive,
                     folder=self._name,
-                    spam=self._name in self._wishes.spam,
+                    spam=spam,
                     full_size=full_size,
-                    source=self._source(uid),
+                    source=f"{prefix}{uid}",
+                    left_alone=left_alone,
                 )
                 for uid, (raw, full_size) in got.mails.items()
             ]
         )
         got.mails.clear()  # the intake holds them now; here they would be held twice as long
-        return [one.uid for one in batch], got, dict(zip(uids, answers, strict=True))
+        return _Submitted([one.uid for one in batch], got, uids, answers)
 
-    def _got(self, batch: Sequence[Seen]) -> Got:
+    def _got(self, batch: Sequence[Seen], max_size: int) -> Got:
         """A mail over which connections are lost again and again is found by asking for each alone, and then has to wait."""
         first = batch[0].uid
         if len(batch) == 1 and self._memory("lost", first) >= LOST_CONNECTIONS:
             self._means.memory.pop(self._key("lost", first), None)
             return Got(failed={first: "the server ends the connection when it is asked for"})
         try:
-            return get(self._mailbox, batch, self._wishes.max_size)
+            return get(self._mailbox, batch, max_size)
         except FetchTrouble:
             self._remember("lost" if len(batch) == 1 else "careful", first if len(batch) == 1 else 0, batch[-1].uid, add=len(batch) == 1)
             raise
 
     # ---- once the answers are there
 
-    def _settle(self, submitted: Submitted | None, *, moves: bool, left: int) -> int:
+    def _settle(self, submitted: _Submitted | None, *, moves: bool, left: int) -> int:
         """Wait until a batch is stored, then do what follows from that. Returns how many messages that were."""
         if submitted is None:
             return 0
-        uids, got, answers = submitted
-        said = {uid: answer.result() for uid, answer in answers.items()}
+        uids, got = submitted.uids, submitted.got
+        said = dict(zip(submitted.stored, submitted.answers.result(), strict=True))
         stored = [uid for uid, answer in said.items() if isinstance(answer, Stored)]
         failed = got.failed | {uid: getattr(answer, "reason", "") for uid, answer in said.items() if not isinstance(answer, Stored)}
         self._stored += len(stored)
@@ -200,19 +217,18 @@ class FolderLook:
         )
         with self._means.database.lazy() as connection:
             mailboxes.owe(connection, self._connector, [self._source(uid) for uid in failed], self._means.clock.now())
-            if self._wishes.after == "leave":
-                fetched.touch(connection, self._connector, [self._source(uid) for uid in stored])
             fetched.save(connection, self._folder)
         for uid, words in failed.items():
-            self._put_off(uid, words)
+            self._put_off(uid, words, refused=uid in got.failed)
         self._forget(got.vanished)
         if self._wishes.after != "leave":
             self._act(stored)
         return len(uids)
 
-    def _put_off(self, uid: int, words: str) -> None:
-        """It is asked for again later; somebody is told the first time."""
+    def _put_off(self, uid: int, words: str, *, refused: bool) -> None:
+        """It is asked for again later; somebody is told the first time. `refused`: by the server, not by our own intake."""
         tries = int(self._memory("tries", uid))
+        self._remember("refused", uid, self._memory("refused", uid) + refused)
         self._remember("tries", uid, tries + 1)
         self._remember("later", uid, self._means.clock.now().timestamp() + AGAIN[min(tries, len(AGAIN) - 1)].total_seconds())
         facts = {"connector": self._connector, "folder": self._name, "uid": uid, "reason": words[:300]}
@@ -234,10 +250,16 @@ class FolderLook:
             self._mailbox.mark(uids, b"\\Seen")
         elif self._wishes.after == "move":
             self._mailbox.move(uids, self._wishes.prefix + self._wishes.move_to)
-        else:
-            self._mailbox.delete(uids)
+        elif whole := self._whole(uids):
+            self._mailbox.delete(whole)
         with self._means.database.lazy() as connection:
             fetched.touch(connection, self._connector, [self._source(uid) for uid in uids])
+
+    def _whole(self, uids: Sequence[int]) -> list[int]:
+        """Without those of which only the header is ours."""
+        with self._means.database.read() as connection:
+            in_part = fetched.in_part(connection, self._connector, [self._source(uid) for uid in uids])
+        return [uid for uid in uids if self._source(uid) not in in_part]
 
     # ---- names
 

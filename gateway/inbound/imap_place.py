@@ -1,7 +1,8 @@
-"""Where an IMAP mailbox is and how one logs in there, read from its connector; connecting is `imap_connection.py`."""
+"""Where a mailbox is, by IMAP or POP3, and how one logs in there, read from its connector; connecting is `imap_connection.py` and `pop3_session.py`."""
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -10,6 +11,8 @@ from core.delivery import Meaning
 from core.setup import Connector
 from gateway.inbound.fetching import FetchTrouble
 
+LOCAL = ("localhost", "127.0.0.1", "::1")
+"""Hosts to which a secret may travel unencrypted: this machine."""
 PLACES = {"tls": 993, "starttls": 143, "none": 143}
 """Security → port (RFC 8314 section 3.2)."""
 
@@ -44,6 +47,16 @@ class Wishes:
     since: date | None = None
     idle: bool = True
     max_size: int = 45 * 2**20
+
+
+def trust(place: Place) -> ssl.SSLContext:
+    """Whose certificates are believed there. Raises FetchTrouble for a `ca_file` that cannot be read."""
+    try:
+        context = ssl.create_default_context(cafile=place.ca_file or None)
+    except OSError as fault:
+        raise FetchTrouble(Meaning.TROUBLE, f"The certificates in {place.ca_file} cannot be read: {fault.strerror or fault}.") from None
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
 
 
 def place_of(connector: Connector, environ: Mapping[str, str], token: Callable[[Connector], str], timeout: float) -> Place:

@@ -53,7 +53,11 @@ def _shortened(mail: Mail, envelope: Envelope) -> Mail:
     if not envelope.full_size:
         return mail
     sentence = (
-        f"The mail is {max(1, round(envelope.full_size / 1_000_000))} MB large; only its header was taken in. "
-        "The whole mail is still in the mailbox it came from, and can be read there."
+        f"Only the header of this mail was taken in: the whole mail ({_shown(envelope.full_size)}) is too large, or its server did not give it. "
+        "It is still in the mailbox it came from, and can be read there."
     )
     return replace(mail, defects=(sentence, *mail.defects), partial=True)
+
+
+def _shown(size: int) -> str:
+    return f"{round(size / 1_000_000)} MB" if size >= 1_500_000 else f"{max(1, round(size / 1_000))} kB"

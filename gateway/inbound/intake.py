@@ -9,9 +9,10 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from typing import Any
 
 from core.setup import Setup
 from gateway.clock import Clock
@@ -29,8 +30,21 @@ log = logging.getLogger("guichet.intake")
 
 @dataclass(slots=True)
 class _Waiting:
-    arrival: Arrival
-    answer: Future[Answer]
+    """Mails that were handed in together, and who waits for the answers: `future` gets the list, or the answer itself if it is for one `alone`."""
+
+    arrivals: Sequence[Arrival]
+    answers: list[Answer | None]
+    """None for each of `arrivals`, in their order, between those that are refused already."""
+    future: Future[Any]
+    alone: bool = False
+
+    @property
+    def size(self) -> int:
+        return sum(len(arrival.raw) for arrival in self.arrivals)
+
+    def tell(self, told: Iterator[Answer]) -> None:
+        answers = [next(told) if answer is None else answer for answer in self.answers]
+        self.future.set_result(answers[0] if self.alone else answers)
 
 
 class Intake:
@@ -70,31 +84,34 @@ class Intake:
         """Store one mail and wait for the commit; without a running committer it commits alone, in the caller's thread."""
         if self._is_running():
             return self.submit(arrival).result()
-        refusal = self._refusal(arrival)
+        size = len(arrival.raw)
+        refusal = self._refusal(size, size)
         return refusal if refusal is not None else self._commit_and_tell([arrival])[0]
 
     def submit(self, arrival: Arrival) -> Future[Answer]:
         """Put one mail before the committer (started by the first one). A future cancelled before its turn is not stored."""
-        return self.submit_all([arrival])[0]
+        answer: Future[Answer] = Future()
+        self._put([arrival], answer, alone=True)
+        return answer
 
-    def submit_all(self, arrivals: Sequence[Arrival]) -> list[Future[Answer]]:
-        """Put several before the committer at once, which then share a commit if they are not too many or too large."""
-        with self._changed:
-            answers = [self._queued(arrival) for arrival in arrivals]
-            if self._queue:
-                self._start()
-                self._changed.notify()
+    def submit_all(self, arrivals: Sequence[Arrival]) -> Future[list[Answer]]:
+        """Put several before the committer at once, which then share one commit: an answer for each, in their order. The caller bounds them."""
+        answers: Future[list[Answer]] = Future()
+        self._put(arrivals, answers, alone=False)
         return answers
 
-    def _queued(self, arrival: Arrival) -> Future[Answer]:
-        answer: Future[Answer] = Future()
-        refusal = self._refusal(arrival)
-        if refusal is None:
-            self._queue.append(_Waiting(arrival, answer))
-            self._waiting_bytes += len(arrival.raw)
-        else:
-            answer.set_result(refusal)
-        return answer
+    def _put(self, arrivals: Sequence[Arrival], future: Future[Any], *, alone: bool) -> None:
+        with self._changed:
+            total = sum(len(arrival.raw) for arrival in arrivals)
+            answers = [self._refusal(len(arrival.raw), total) for arrival in arrivals]
+            waiting = _Waiting([arrival for arrival, answer in zip(arrivals, answers, strict=True) if answer is None], answers, future, alone)
+            if waiting.arrivals:
+                self._queue.append(waiting)
+                self._waiting_bytes += waiting.size
+                self._start()
+                self._changed.notify()
+        if not waiting.arrivals:
+            waiting.tell(iter(()))
 
     def close(self) -> None:
         """Commit what waits, then end the committer. Later arrivals are told to try later."""
@@ -105,13 +122,13 @@ class Intake:
         if thread is not None and thread is not threading.current_thread():
             thread.join()
 
-    def _refusal(self, arrival: Arrival) -> Answer | None:
-        size = len(arrival.raw)
+    def _refusal(self, size: int, total: int) -> Answer | None:
+        """Of a mail of this size, with all that come with it."""
         if size > self.max_size:
             return Refused("5.3.4", f"The mail is larger than the {self.max_size} bytes that are taken.")
         if self._closing:
             return TryLater("closing")
-        if self._queue and self._waiting_bytes + size > self._max_waiting:
+        if self._queue and self._waiting_bytes + total > self._max_waiting:
             return TryLater("too much is waiting to be stored")
         return None
 
@@ -132,25 +149,27 @@ class Intake:
         batch = self._next_batch()
         if not batch:
             return False
-        claimed = [waiting for waiting in batch if waiting.answer.set_running_or_notify_cancel()]
+        claimed = [waiting for waiting in batch if waiting.future.set_running_or_notify_cancel()]
         if claimed:
-            answers = self._commit([waiting.arrival for waiting in claimed])
-            for waiting, answer in zip(claimed, answers, strict=True):
-                waiting.answer.set_result(answer)
+            answers = self._commit([arrival for waiting in claimed for arrival in waiting.arrivals])
+            told = iter(answers)
+            for waiting in claimed:
+                waiting.tell(told)
             self._tell(answers)
         with self._changed:
-            self._waiting_bytes -= sum(len(waiting.arrival.raw) for waiting in batch)
+            self._waiting_bytes -= sum(waiting.size for waiting in batch)
         return True
 
     def _next_batch(self) -> list[_Waiting]:
         batch: list[_Waiting] = []
-        size = 0
+        size = mails = 0
         with self._changed:
             while not self._queue and not self._closing:
                 self._changed.wait()
-            while self._queue and len(batch) < BATCH_MAILS:
-                size += len(self._queue[0].arrival.raw)
-                if batch and size > BATCH_BYTES:
+            while self._queue:
+                size += self._queue[0].size
+                mails += len(self._queue[0].arrivals)
+                if batch and (size > BATCH_BYTES or mails > BATCH_MAILS):
                     break
                 batch.append(self._queue.popleft())
         return batch

@@ -81,6 +81,8 @@ def _sniffed_allowed(group: str, allowed: AllowedTypes) -> bool:
 
 def _by_content(one: Attachment, contents: Contents, allowed: AllowedTypes, room: Room) -> str:
     extension = extension_of(one.name, one.content_type)
+    if _hides(extension, one) and not allowed.everything:
+        return f"Its name says .{extension}, but it does not begin like one, so nobody can look into it."
     if one.sniffed == OLE and not allowed.everything and one.size <= LARGEST:
         return "It is a document with macros." if _MACROS in contents.of(one) else ""
     if extension in UNOPENABLE and not allowed.everything:
@@ -89,7 +91,16 @@ def _by_content(one: Attachment, contents: Contents, allowed: AllowedTypes, room
         return ""
     if one.size > LARGEST:
         return "" if allowed.everything else "It is an archive that is too large to be looked into."
-    return _of_archive(look(contents.of(one), room), allowed)
+    looked = look(contents.of(one), room)
+    if extension == "gz":
+        looked.names.append(one.name.rstrip(" .")[:-3])  # what is in it is called so once it is unpacked
+    return _of_archive(looked, allowed)
+
+
+def _hides(extension: str, one: Attachment) -> bool:
+    """An archive behind something else: programs find its directory at the end all the same. Text is no archive, whatever its name."""
+    fitting = SAFE.get(extension, ())
+    return bool(one.size) and not one.sniffed and not _LOOKED_INTO.isdisjoint(fitting) and "text" not in fitting
 
 
 def _of_archive(looked: Looked, allowed: AllowedTypes) -> str:

@@ -40,6 +40,8 @@ _SUPERCITED = re.compile(r"^[A-Z]{1,3}> ?")
 _RULE = re.compile(r"^(?:_{5,}|-{5,}|={5,})$")
 _LABEL_KINDS = {word.replace("_", " "): kind for kind, words in quoting.LABELS.items() for word in words.split()}
 _LINE_WORDS = ("line", "ligne", "linie", "zeile", "línea", "riga", "regel", "linha")
+_MOST_COLONS = 100
+"""Of one line that are looked at: a header in one line has ten."""
 _LIST_FOOTER = 12
 """Lines of the longest footer of a list."""
 _FORWARD_BY = ("forwarded by ", "transféré par ", "weitergeleitet von ")
@@ -134,7 +136,7 @@ def is_forward(line: str) -> bool:
     """`---------- Forwarded message ---------`, `Begin forwarded message:` in their languages."""
     if line.startswith(("--", "__", "==")):
         said = _lower(line.strip("-_= ").rstrip(" :"))
-        return any(words in said for words in quoting.FORWARDS) or said.startswith(_FORWARD_BY)
+        return bool(said) and (any(words in said for words in quoting.FORWARDS) or said.startswith(_FORWARD_BY))
     return line[-1:] == ":" and _lower(line.rstrip(" :")) in quoting.FORWARDS
 
 
@@ -189,7 +191,9 @@ def labels_within(line: str) -> dict[str, str]:
     found: list[tuple[int, int, str]] = []
     seen: set[str] = set()
     colon = line.find(":")
-    while colon >= 0:
+    for _ in range(_MOST_COLONS):
+        if colon < 0:
+            break
         for start in range(max(0, colon - 24), colon):
             kind = _LABEL_KINDS.get(line[start:colon].translate(_ODD_SPACES).rstrip().lower()) if line[start].isupper() else None
             if kind is not None and kind not in seen:

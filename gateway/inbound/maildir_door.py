@@ -122,7 +122,9 @@ class MaildirFetcher:
                 self._seen += len(some)
                 fresh = [file for file in some if file is not None and file.source not in self._settled]
                 known = self._ledger.known([file.source for file in fresh])
-                gone = self._finish([(file, file.size <= self._max_size) for file in fresh if known.get(file.source)])
+                ours = [file for file in fresh if known.get(file.source)]
+                in_part = self._ledger.in_part([file.source for file in ours]) if self._deletes else frozenset()
+                gone = self._finish([(file, file.source not in in_part) for file in ours])
                 self._seen -= gone if place == "new" or self._deletes else 0  # what moved is met again in cur
                 for file in fresh:
                     if not known.get(file.source) and (file.source not in known or archive) and not (place == "cur" and file.trashed):

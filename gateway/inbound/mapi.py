@@ -24,8 +24,9 @@ class Spoilt(Exception):
 
 @dataclass(slots=True)
 class Properties:
-    """Texts, octets and numbers by property id; the first of each id counts."""
+    """Texts, octets and numbers by property id; the first of each id counts. Only those `wanted` are kept and decoded: there may be a million others."""
 
+    wanted: frozenset[int]
     codepage: str = "windows-1252"
     texts: dict[int, str] = field(default_factory=dict)
     octets: dict[int, bytes] = field(default_factory=dict)
@@ -63,7 +64,8 @@ class Properties:
         size = _FIXED[kind]
         if at + size > len(data):
             raise Spoilt
-        self.numbers.setdefault(name, int.from_bytes(data[at : at + size], "little"))
+        if name in self.wanted:
+            self.numbers.setdefault(name, int.from_bytes(data[at : at + size], "little"))
         return at + size
 
     def _counted(self, data: bytes, at: int, kind: int, name: int) -> int:
@@ -72,13 +74,15 @@ class Properties:
         at += 4
         if at + size > len(data):
             raise Spoilt
+        if name not in self.wanted or name in (self.texts if kind in (_STRING, _UNICODE) else self.octets):
+            return at + size + -size % 4
         value = data[at : at + size]
         if kind == _STRING:
-            self.texts.setdefault(name, decode_text(value.split(b"\0")[0], self.codepage)[0])
+            self.texts[name] = decode_text(value.split(b"\0")[0], self.codepage)[0]
         elif kind == _UNICODE:
-            self.texts.setdefault(name, clean(value.decode("utf-16-le", "replace").split("\0")[0]))
+            self.texts[name] = clean(value.decode("utf-16-le", "replace").split("\0")[0])
         else:
-            self.octets.setdefault(name, value[_INTERFACE:] if kind == _OBJECT else value)
+            self.octets[name] = value[_INTERFACE:] if kind == _OBJECT else value
         return at + size + -size % 4
 
 

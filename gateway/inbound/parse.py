@@ -168,12 +168,15 @@ class _Header:
                 continue
             else:
                 text = raw_text(value[:longest])
-                text = text if key in _NEVER_ENCODED else decode_words(text)
+                if "=?" in text and key not in _NEVER_ENCODED:
+                    text = decode_words(text)
                 if key in _ONCE:
                     self.defects.append(f"The field {name} is there more than once; the first counts.")
             if not full:
-                kept.append((name, text[: min(longest, room)]))
-                room -= len(name) + len(kept[-1][1])
+                if len(text) > longest or len(text) > room:
+                    text = text[: min(longest, room)]
+                kept.append((name, text))
+                room -= len(name) + len(text)
         return tuple(kept)
 
     def _first(self, key: str, value: bytes) -> str:

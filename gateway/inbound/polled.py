@@ -17,7 +17,7 @@ from core.delivery import Meaning
 from core.health import LOGINS, PAUSES, Health
 from core.setup import Connector
 from gateway.holders import is_dead
-from gateway.inbound.fetching import Fetched, Fetcher, FetchTrouble, LeaseLost, Means, NeedsConsent
+from gateway.inbound.fetching import Fetched, Fetcher, FetchTrouble, LeaseLost, Means, NeedsConsent, NotStored
 from gateway.store import connector_status, due, mailboxes
 from gateway.store.engine import is_passing_fault
 
@@ -28,6 +28,8 @@ LOOK_SECONDS = 1.0
 """How soon a resting mailbox notices that it may go on."""
 SOON_SECONDS = 5.0
 """Pause while something waits that could not be taken in, and least length of a session before the next is opened at once."""
+JUST_AFTER = timedelta(microseconds=1)
+"""An error after the last success: nothing is closed by time while a part of the mailbox cannot be read (decisions.md 1)."""
 HOUSE_PAUSES = (1.0, 2.0, 5.0, 10.0)
 """Waits while the fault is ours (the database is away, the disk is full); the last repeats."""
 
@@ -92,7 +94,7 @@ class Polled:
 
     def _outer_edge(self, fault: Exception) -> None:
         self._leads_until = None
-        if is_passing_fault(fault):
+        if isinstance(fault, NotStored) or is_passing_fault(fault):
             pause = HOUSE_PAUSES[min(self._house_faults, len(HOUSE_PAUSES) - 1)]
             self._house_faults += 1
             log.warning("fetching_waits_for_the_house", extra={"connector": self.connector.name, "fault": type(fault).__name__, "seconds": pause})
@@ -123,6 +125,8 @@ class Polled:
                     except FetchTrouble as trouble:  # servers end waiting connections as they like: that is no trouble yet
                         log.info("mailbox_connection_lost", extra={"connector": self.connector.name, "words": str(trouble)})
                         break
+        except NotStored:
+            raise
         except FetchTrouble as trouble:
             self._met(trouble)
             return
@@ -176,12 +180,17 @@ class Polled:
         now = self._means.clock.now()
         with self._means.database.lazy() as connection:
             was = connector_status.health(connection, self._name)
-            connector_status.note_success(connection, was, now)
+            if came_to.trouble:
+                connector_status.save(connection, replace(was.fine(now), last_error=came_to.trouble, last_error_at=now + JUST_AFTER))
+            else:
+                connector_status.note_success(connection, was, now)
         facts = {"connector": self.connector.name, "stored": came_to.stored, "seen": came_to.seen, "waiting": came_to.waiting}
         if was.troubled or was.refused_logins:
             log.warning("mailbox_recovered", extra=facts)
         elif came_to.stored:
             log.info("mailbox_fetched", extra=facts)
+        if came_to.trouble and came_to.trouble != was.last_error:
+            log.error("mailbox_partly_read", extra={**facts, "words": came_to.trouble})
 
     def _met(self, trouble: FetchTrouble) -> None:
         """Write how long to pause; three refused log-ins suspend at once, a missing consent needs no second attempt (decisions.md 19)."""

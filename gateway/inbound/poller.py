@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import logging
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -70,9 +71,10 @@ class Poller:
         self._thread.join(seconds)
         for one in self._running.values():
             one.polled.stopping.set()
+        until = time.monotonic() + seconds
         for polled in (*(one.polled for one in self._running.values()), *self._ending):
             polled.stopping.set()
-            if not polled.join(seconds):
+            if not polled.join(max(0.0, until - time.monotonic())):
                 log.warning("mailbox_still_busy", extra={"connector": polled.connector.name})
 
     def _run(self) -> None:

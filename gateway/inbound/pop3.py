@@ -246,9 +246,10 @@ class Pop3Fetcher:
         """What is ours as a whole; of a mail that is too large only the header is, so it stays."""
         if not self._deletes:
             return []
-        ours = [message for message in listed if known.get(message.source) and message.size <= self._max_size]
+        ours = [message for message in listed if known.get(message.source)]
+        in_part = self._ledger.in_part([message.source for message in ours])
         gone = []
-        for message in ours:
+        for message in (one for one in ours if one.source not in in_part):
             with contextlib.suppress(Refused):  # another program was faster
                 session.delete(message.number)
                 gone.append(message)

@@ -11,10 +11,13 @@ import ssl
 from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import BufferedReader
+from typing import cast
 
 from core.delivery import Meaning, clean_words
 from gateway.inbound.fetching import FetchTrouble
-from gateway.inbound.imap_place import Place
+from gateway.inbound.imap_place import LOCAL, Place, trust
+from gateway.inbound.pace import Pace
 
 PORTS = {"tls": 995, "starttls": 110, "none": 110}
 LONGEST_LINE = 64 * 2**20
@@ -23,7 +26,6 @@ LISTING_BYTES = 64 * 2**20
 """UIDL and LIST of some 600,000 mails; a mailbox with more has to be made smaller first."""
 LONGEST_UIDL = 500
 CONNECT_SECONDS = 30.0
-LOCAL = ("localhost", "127.0.0.1", "::1")
 
 _PASSING = ("[SYS/TEMP]", "[IN-USE]", "[LOGIN-DELAY]")
 _BUSY = ("lock", "in use", "busy", "temporar", "try again", "too many")
@@ -47,6 +49,7 @@ class Session:
     def __init__(self, place: Place, secret: str) -> None:
         self._place = place
         self.usable = True
+        self._pace = Pace(place.timeout)
         self._pop = _connect(place)
         try:
             self._log_in(secret)
@@ -151,6 +154,7 @@ class Session:
         return _check(self._line(LONGEST_REPLY))
 
     def _send(self, command: str) -> None:
+        self._pace.begin()
         try:
             self._pop.sock.sendall(command.encode() + b"\r\n")
         except OSError as fault:
@@ -159,7 +163,7 @@ class Session:
     def _line(self, most: int) -> bytes:
         """One line without its end. A line that is too long ends the connection."""
         try:
-            line = self._pop.file.readline(most + 1)
+            line = self._pace.line(cast(BufferedReader, self._pop.file), most)
         except (OSError, ValueError) as fault:
             raise self._gone(fault) from None
         if not line.endswith(b"\n"):
@@ -226,18 +230,9 @@ def _oauthbearer(place: Place, token: str) -> str:
 _INITIAL = {"xoauth2": _xoauth2, "oauthbearer": _oauthbearer}
 
 
-def _trust(place: Place) -> ssl.SSLContext:
-    try:
-        context = ssl.create_default_context(cafile=place.ca_file or None)
-    except OSError as fault:
-        raise FetchTrouble(Meaning.TROUBLE, f"The certificates in {place.ca_file} cannot be read: {fault.strerror or fault}.") from None
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    return context
-
-
 def _connect(place: Place) -> poplib.POP3:
     where = f"{place.host}, port {place.port}"
-    context = _trust(place)
+    context = trust(place)
     made: poplib.POP3 | None = None
     try:
         if place.security == "tls":

@@ -31,6 +31,8 @@ class Arrival:
     source: str = ""
     """Names this message in its mailbox for ever (`INBOX/1700000000/42`, a UIDL): it is written in the same commit as the mail, and a
     message whose source of the same connector is there already is answered with the id it was stored under, and not stored again."""
+    left_alone: bool = False
+    """Its mailbox is left as it is: nothing is to be marked, moved or deleted there once it is stored."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,14 +95,11 @@ class Processor:
 
     def process(self, ids: Sequence[str]) -> int:
         """Process the named messages, those that nobody else has. Returns how many."""
-        with self._database.lazy() as connection:
-            claimed = inbound_claims.claim_named(connection, self._clock.now(), self._holder, LEASE, ids)
-        return self._work(claimed)
+        return self._work(self._claimed(inbound_claims.claim_named, ids=ids))
 
     def process_one(self, inbound_id: str) -> InboundState | None:
         """Process one message and say its state; None if somebody else has it, or it is settled already."""
-        with self._database.lazy() as connection:
-            claimed = inbound_claims.claim_named(connection, self._clock.now(), self._holder, LEASE, (inbound_id,))
+        claimed = self._claimed(inbound_claims.claim_named, ids=(inbound_id,))
         return self._safely(claimed[0], None) if claimed else None
 
     def sweep(self, most: int = 1_000) -> int:
@@ -115,9 +112,9 @@ class Processor:
                 return 0
         self.recover()
         done = 0
-        for claim in (self._again, self._fresh):
+        for claim, bound in ((inbound_claims.claim_again, {}), (inbound_claims.claim, {"most": BATCH})):
             while done < most:
-                worked = self._work(claim())
+                worked = self._work(self._claimed(claim, **bound))
                 if not worked:
                     break
                 done += worked
@@ -140,13 +137,9 @@ class Processor:
             self._stop_clocks(inbound_id)
         return lost
 
-    def _fresh(self) -> list[Claimed]:
+    def _claimed(self, claim: Callable[..., list[Claimed]], **bound: Any) -> list[Claimed]:
         with self._database.lazy() as connection:
-            return inbound_claims.claim(connection, self._clock.now(), self._holder, LEASE, BATCH)
-
-    def _again(self) -> list[Claimed]:
-        with self._database.lazy() as connection:
-            return inbound_claims.claim_again(connection, self._clock.now(), self._holder, LEASE)
+            return claim(connection, self._clock.now(), self._holder, LEASE, **bound)
 
     def _work(self, claimed: Sequence[Claimed]) -> int:
         until = self._clock.now() + LEASE

@@ -14,6 +14,7 @@ _SIGNATURES = {"application/pkcs7-signature": "smime_signed", "application/x-pkc
 _OPAQUE = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
 _SMIME_TYPES = {"signed-data": "smime_signed", "enveloped-data": "smime_encrypted", "authenveloped-data": "smime_encrypted"}
 _BLOCKS = {"-----BEGIN PGP MESSAGE-----": "pgp_encrypted", "-----BEGIN PGP SIGNED MESSAGE-----": "pgp_signed"}
+_ANY_BLOCK = "-----BEGIN PGP "
 _BLOCK = re.compile(r"^-----BEGIN PGP (?:SIGNED )?MESSAGE-----", re.MULTILINE)
 _HEAD = 400
 """Encoded octets that tell what kind of CMS message it is."""
@@ -36,7 +37,8 @@ def is_opaque(part: Part) -> bool:
 def protections(raw: bytes, tree: Tree, text: str) -> tuple[str, ...]:
     """The words of `Mail.protection`, each once, outermost first."""
     found = dict.fromkeys(word for part in _all(tree.root) if (word := _of_part(raw, part)))
-    found.update(dict.fromkeys(_BLOCKS[line] for line in _BLOCK.findall(text)))
+    if _ANY_BLOCK in text:
+        found.update(dict.fromkeys(_BLOCKS[line] for line in _BLOCK.findall(text)))
     return tuple(found)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, exists, select
+from sqlalchemy import Connection
 
 from core.brakes import Brakes
 from core.mail import Mail
@@ -18,11 +18,11 @@ from gateway.clock import Clock
 from gateway.inbound.deciding import Decided, Decider
 from gateway.inbound.facts import FactReader, NotYet, Read
 from gateway.keys import Keys
-from gateway.store import inbound_claims, inbounds
+from gateway.store import inbound_claims, inbound_list, inbounds
 from gateway.store.engine import Database
 from gateway.store.inbound_claims import Claimed
+from gateway.store.inbound_list import Wanted
 from gateway.store.moments import moment_json
-from gateway.store.schema import inbound, inbound_verdict
 from gateway.store.setups import Setups
 
 LAST = 500
@@ -30,7 +30,6 @@ MOST = 20_000
 """Mails of one rehearsal."""
 MOST_SHOWN = 5_000
 """Changes of one rehearsal that are kept; the others are counted."""
-UNREAD = ("new", "working")
 NOTHING = ("nothing", "")
 
 
@@ -114,14 +113,11 @@ class _Given(Setups):
 
 
 class _AsIfNew(FactReader):
-    """The facts without what the mail itself has left when it came: it is no duplicate of itself, and floods nothing."""
+    """The facts without what the mail itself has left when it came: it is no duplicate of itself."""
 
     def read(self, *arguments: Any, **more: Any) -> Read:
         found = super().read(*arguments, **more)
         return replace(found, facts=replace(found.facts, taken={}))
-
-    def flooding(self, *_arguments: Any, **_more: Any) -> str:
-        return ""
 
 
 def rehearse(stage: Stage, old: Setup, new: Setup, which: Which | None = None, *, seen: Callable[[int, int], None] = lambda done, of: None) -> Rehearsal:
@@ -130,9 +126,9 @@ def rehearse(stage: Stage, old: Setup, new: Setup, which: Which | None = None, *
     One mail is in memory at a time; large ones are read in the child process. Connectors and processes are the same by their names.
     """
     sides = [_decider(stage, setup) for setup in (old, known_by_name(new, old))]
-    found = Rehearsal()
+    found, asked = Rehearsal(), which or Which()
     with stage.database.read() as connection:
-        ids = list(connection.execute(_chosen(which or Which())).scalars())
+        ids = inbound_list.newest_read(connection, Wanted(connector=asked.connector, since=asked.since), min(asked.last, MOST))
     for done, inbound_id in enumerate(ids, 1):
         _one(stage, sides, inbound_id, found)
         seen(done, len(ids))
@@ -147,19 +143,10 @@ def known_by_name(new: Setup, old: Setup) -> Setup:
 
 
 def _decider(stage: Stage, setup: Setup) -> Decider:
-    decider = Decider(_Given(setup), stage.keys, stage.clock, stage.brakes, lambda connection, item, now: False)
+    brakes = replace(stage.brakes, items_per_sender_hour=0)  # what was counted for these mails, or for others just now, is no part of a desk file
+    decider = Decider(_Given(setup), stage.keys, stage.clock, brakes, lambda connection, item, now: False)
     decider.reader = _AsIfNew(stage.keys, stage.brakes)
     return decider
-
-
-def _chosen(which: Which) -> Any:
-    c, v = inbound.c, inbound_verdict.c
-    asked: list[ColumnElement[bool]] = [c.state.not_in(UNREAD)]
-    if which.since is not None:
-        asked.append(c.received_at >= which.since)
-    if which.connector:
-        asked.append((c.connector == which.connector) | exists().where(v.inbound_id == c.id, v.connector == which.connector))
-    return select(c.id).where(*asked).order_by(c.received_at.desc(), c.id).limit(min(which.last, MOST))
 
 
 def _one(stage: Stage, sides: list[Decider], inbound_id: str, found: Rehearsal) -> None:
@@ -176,7 +163,8 @@ def _one(stage: Stage, sides: list[Decider], inbound_id: str, found: Rehearsal) 
         with stage.database.read() as connection:
             envelope = inbound_claims.envelope(connection, inbound_id)
             claimed = Claimed(inbound_id, 0, envelope, "rehearsal")
-            before, after = [_said(side.decide(connection, claimed, mail, now, writes=False)) for side in sides]
+            author = mail.author.key if mail.author is not None else ""
+            before, after = [_said(side.decide(connection, claimed, mail, now, writes=False), author) for side in sides]
     except NotYet:
         found.not_read += 1
         return
@@ -193,18 +181,18 @@ def _one(stage: Stage, sides: list[Decider], inbound_id: str, found: Rehearsal) 
             found.changes.append(Changed(inbound_id, envelope.received_at or now, sender, mail.subject, recipient, was[0], becomes[0], becomes[1] or was[1]))
 
 
-def _said(decided: Decided) -> dict[str, tuple[str, str]]:
+def _said(decided: Decided, author: str) -> dict[str, tuple[str, str]]:
     """Recipient → what happens, and why; one recipient may have several items."""
     verdicts = decided.resolution.verdicts
     each = {one.recipient: [verdict for verdict in verdicts if verdict.recipient == one.recipient] for one in verdicts}
     return {
-        recipient: ("; ".join(_outcome(one, decided) for one in listed), "; ".join(dict.fromkeys(one.because for one in listed)))
+        recipient: ("; ".join(_outcome(one, decided, author) for one in listed), "; ".join(dict.fromkeys(one.because for one in listed)))
         for recipient, listed in each.items()
     }
 
 
-def _outcome(verdict: Verdict, decided: Decided) -> str:
-    """Everything of a verdict that a desk file can change, as words."""
+def _outcome(verdict: Verdict, decided: Decided, author: str) -> str:
+    """Everything of a verdict that a desk file can change, as words; the requester only where it is not the author, so that like mails are counted together."""
     parts = [str(verdict.action).replace("_", " ")]
     target = decided.read.facts.targets.get(verdict.item_id)
     if target is not None:
@@ -218,7 +206,7 @@ def _outcome(verdict: Verdict, decided: Decided) -> str:
         "adds the sender": verdict.adds_cc,
     }
     marks = [name for name, holds in said.items() if holds]
-    if verdict.requester is not None and verdict.opens is not None:
+    if verdict.requester is not None and verdict.opens is not None and verdict.requester.key != author:
         marks.append(f"for {verdict.requester.key}")
     if verdict.connector:
         marks.append(f"at {verdict.connector}")

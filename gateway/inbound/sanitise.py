@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from functools import lru_cache
 
 import nh3
 
@@ -57,6 +58,7 @@ _COPIES = 300_000
 """Elements copied by the rules for unclosed formatting; some 200 octets each."""
 
 
+@lru_cache(maxsize=1024)  # one mail asks the same some hundred times; forgotten after each, so that no mail's values stay
 def _allowed(tag: str, attribute: str, value: str) -> str | None:
     """The value to keep of an attribute nh3 would let through, or None."""
     if attribute == "style":
@@ -101,6 +103,8 @@ def sanitise(html: str) -> str | None:
         if type(panic).__name__ != "PanicException":
             raise
         return None
+    finally:
+        _allowed.cache_clear()
     return inert(clean(safe) if "&#" in html else safe)  # a number can stand for a control
 
 
@@ -113,7 +117,10 @@ def _is_bomb(html: str) -> bool:
     depth = formatting = copies = 0
     html = html.lower()
     foreign = "<svg" in html or "<math" in html
-    for closing, name in _TAG.findall(html):
+    tags = _TAG.findall(html)
+    if _is_shallow(tags, foreign):
+        return False
+    for closing, name in tags:
         copies += formatting
         if depth > _DEEPEST or copies > _COPIES:
             return True
@@ -125,3 +132,10 @@ def _is_bomb(html: str) -> bool:
         if name in _FORMATTING:
             formatting += change
     return False
+
+
+def _is_shallow(tags: list[tuple[str, str]], foreign: bool) -> bool:
+    """Whether all its elements together, were none of them ever closed, would still be no bomb."""
+    opened = {name: times for (closing, name), times in Counter(tags).items() if not closing and name not in _VOID}
+    deepest = sum(times for name, times in opened.items() if foreign or name not in _SELF_CLOSING)
+    return deepest <= _DEEPEST and len(tags) * sum(opened.get(name, 0) for name in _FORMATTING) <= _COPIES

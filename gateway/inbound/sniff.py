@@ -89,7 +89,8 @@ _OFFICE = (
     (b"META-INF/MANIFEST.MF", "application/java-archive"),
     (b"AndroidManifest.xml", "application/vnd.android.package-archive"),
 )
-_DECLARED = re.compile(rb"mimetype(application/[a-z0-9.+-]{1,80})")
+_DECLARED = re.compile(rb"mimetype(application/(?:vnd\.oasis\.opendocument|epub)[a-z0-9.+-]{0,80})")
+"""What else writes such a first file pretends to be something that is no zip, so that nobody looks into it."""
 _MARKUP = re.compile(rb"\s{0,200}(?:<!--.{0,400}?-->\s{0,200})?<(\?xml|!doctype html|html|head|body|script|svg|iframe|meta|hta)\b", re.IGNORECASE | re.DOTALL)
 _SVG = re.compile(rb"<svg[\s>]", re.IGNORECASE)
 _BOMS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")

@@ -15,6 +15,8 @@ _TYPE = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]{1,80}/[!#$%&'*+.^_`|~0-9a-z-]{1,120
 _GUESSES, _NEAR = 5, 200_000
 """Lines tried as a boundary, and how far on each is looked for: a mail made to be guessed at must not cost more than others."""
 _PART_HEADER = "The header of a part is longer than what is read."
+_MISSES = 12
+"""Hyphens looked at one by one before the whole mark is searched for: what is encoded has none, and a single octet is found ten times as fast."""
 _CONTENT_FIELD = re.compile(rb"content-[a-z]", re.IGNORECASE)
 
 
@@ -106,7 +108,7 @@ def _describe(part: Part, fields: list[tuple[str, bytes]], default: str) -> None
     seen: set[str] = set()
     for name, value in fields:
         key = name.lower()
-        if not key.startswith("content-") or key in seen:
+        if key[:8] != "content-" or key in seen:
             continue
         seen.add(key)
         if key == "content-type":
@@ -154,7 +156,7 @@ def _delimited(raw: bytes, start: int, end: int, boundary: bytes, most: int) -> 
     mark = b"\n--" + boundary
     spans: list[tuple[int, int]] = []
     opened = -1
-    at = start - 1 if raw.startswith(mark[1:], start) else raw.find(mark, start, end)
+    at = start - 1 if raw.startswith(mark[1:], start) else _next_mark(raw, mark, start, end)
     while at >= 0 and len(spans) <= most:
         after = at + len(mark)
         closing = raw.startswith(b"--", after)
@@ -165,10 +167,22 @@ def _delimited(raw: bytes, start: int, end: int, boundary: bytes, most: int) -> 
             opened = -1 if closing or line_end < 0 else line_end + 1
             if closing:
                 break
-        at = raw.find(mark, after if line_end < 0 else line_end, end)
+        at = _next_mark(raw, mark, after if line_end < 0 else line_end, end)
     if opened >= 0 and len(spans) <= most:
         spans.append((opened, end))
     return spans
+
+
+def _next_mark(raw: bytes, mark: bytes, start: int, end: int) -> int:
+    """What `raw.find(mark, start, end)` gives, for a mark that begins with a line feed and a hyphen."""
+    hyphen = start
+    for _ in range(_MISSES):
+        hyphen = raw.find(b"-", hyphen + 1, end)
+        if hyphen < 0:
+            return -1
+        if raw.startswith(mark, hyphen - 1, end):
+            return hyphen - 1
+    return raw.find(mark, hyphen, end)
 
 
 def _only_blanks(raw: bytes, start: int, end: int) -> bool:

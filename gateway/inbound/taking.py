@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, time
 
 from core.delivery import Meaning
 from core.setup import Connector
-from gateway.inbound.fetching import Fetched, FetchTrouble, Means
+from gateway.inbound.fetching import Fetched, FetchTrouble, Means, NotStored
 from gateway.inbound.port import Arrival, Stored, TryLater
 from gateway.store import fetched as store
 from gateway.store.fetched import Folder
@@ -70,7 +70,7 @@ class Taking:
                 reason = answer.reason
                 log.warning("fetch_not_stored", extra={"connector": arrival.connector, "source": arrival.source, "fault": reason})
                 if isinstance(answer, TryLater):
-                    trouble = FetchTrouble(Meaning.PASSING, f"Mail cannot be stored here just now and stays in the mailbox: {reason}")
+                    trouble = NotStored(Meaning.PASSING, f"Mail cannot be stored here just now and stays in the mailbox: {reason}")
         return stored, trouble
 
 
@@ -96,6 +96,13 @@ class Ledger:
             return {}
         with self._means.database.read() as connection:
             return store.known(connection, self._connector.name, sources)
+
+    def in_part(self, sources: Sequence[str]) -> frozenset[str]:
+        """Those of which only the header is ours, by what was stored: sizes and limits may have been others then."""
+        if not sources:
+            return frozenset()
+        with self._means.database.read() as connection:
+            return store.in_part(connection, self._connector.name, sources)
 
     def begin(self, choice: Choice, there: Sequence[str], left_alone: Collection[str]) -> None:
         """The choice is made, for what is `there` now: these stay where they are, in the same commit. With `archive` they are still to come, as history.

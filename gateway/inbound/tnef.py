@@ -21,15 +21,13 @@ _FILE_TRANSPORT_NAME, _FILE_BEGINS, _MESSAGE_PROPERTIES, _FILE_PROPERTIES, _CODE
 _TEXT, _RTF, _HTML, _INTERNET_CODEPAGE = 0x1000, 0x1009, 0x1013, 0x3FDE
 _DISPLAY_NAME, _OBJECT, _SHORT_NAME, _LONG_NAME, _MIME_TYPE, _CONTENT_ID = 0x3001, 0x3701, 0x3704, 0x3707, 0x370E, 0x3712
 """Properties (MS-OXPROPS)."""
+_OF_MESSAGE = frozenset({_TEXT, _RTF, _HTML, _INTERNET_CODEPAGE})
+_OF_FILE = frozenset({_DISPLAY_NAME, _OBJECT, _SHORT_NAME, _LONG_NAME, _MIME_TYPE, _CONTENT_ID})
 _MOST_ATTRIBUTES = 20_000
 _MOST_FILES = 500
+_TOO_MANY = f"winmail.dat holds more than {_MOST_FILES} files; the rest were not opened."
 _DEEPEST = 3
 _CODEPAGES = {65001: "utf-8", 1200: "utf-16-le", 20127: "us-ascii", 20866: "koi8-r", 21866: "koi8-u", 50220: "iso-2022-jp", 51932: "euc-jp", 54936: "gb18030"}
-
-
-def is_tnef(content_type: str, name: str) -> bool:
-    """Whether an attachment says it is one."""
-    return content_type in ("application/ms-tnef", "application/vnd.ms-tnef") or name.lower() in ("winmail.dat", "win.dat")
 
 
 def open_tnef(data: bytes, depth: int = 1) -> Opened:
@@ -65,7 +63,7 @@ class _File:
     """One attachment under construction."""
 
     def __init__(self, codepage: str) -> None:
-        self.properties = Properties(codepage)
+        self.properties = Properties(_OF_FILE, codepage)
         self.title = b""
         self.transport = b""
         self.data: bytes | None = None
@@ -84,7 +82,7 @@ class _Reading:
         self.depth = depth
         self.codepage = "windows-1252"
         self.body = b""
-        self.message = Properties(self.codepage)
+        self.message = Properties(_OF_MESSAGE, self.codepage)
         self.file: _File | None = None
 
     def take(self, level: int, name: int, value: bytes) -> None:
@@ -97,7 +95,7 @@ class _Reading:
         elif name == _FILE_BEGINS:
             self._end_file()
             self.file = _File(self.codepage)
-        elif level == _ATTACHMENT:
+        elif level == _ATTACHMENT and _TOO_MANY not in self.opened.defects:
             self._take_of_file(name, value)
 
     def _take_of_file(self, name: int, value: bytes) -> None:
@@ -114,7 +112,7 @@ class _Reading:
 
     def _end_file(self) -> None:
         done, self.file = self.file, None
-        if done is None:
+        if done is None or _TOO_MANY in self.opened.defects:
             return
         embedded = done.properties.octets.get(_OBJECT, b"")
         if embedded.startswith(_SIGNATURE) and self.depth < _DEEPEST:
@@ -137,8 +135,8 @@ class _Reading:
     def _keep(self, one: Inner) -> None:
         if len(self.opened.files) < _MOST_FILES:
             self.opened.files.append(one)
-        elif len(self.opened.files) == _MOST_FILES:
-            self.opened.defects.append(f"winmail.dat holds more than {_MOST_FILES} files; the rest were not opened.")
+        elif _TOO_MANY not in self.opened.defects:
+            self.opened.defects.append(_TOO_MANY)
 
     def end(self) -> None:
         self._end_file()

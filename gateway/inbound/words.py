@@ -22,17 +22,25 @@ _Run = tuple[str, str, list[str]]
 def one_line(text: str) -> str:
     """Without controls: each run of them, line ends too, becomes one space (no header can be injected); ends are stripped."""
     if not text.isprintable():
-        text = _CONTROL.sub(" ", text)
+        plain = text.replace("\t", " ") if "\t\t" not in text else text  # lines folded with a tab: nearly all there is
+        text = plain if plain.isprintable() else _CONTROL.sub(" ", text)
     return text.strip()
 
 
 def raw_text(raw: bytes) -> str:
     """A header field's value as text, unfolded, encoded words still encoded. Raw 8-bit is UTF-8 or else Windows-1252 (RFC 6532)."""
     if b"\n" in raw:
-        raw = _FOLD.sub(b"", raw)
+        raw = _unfolded(raw)
     if raw.isascii() and b"\x1b" not in raw:
         return one_line(raw.decode("ascii"))
     return one_line(_decoded(raw, ""))
+
+
+def _unfolded(raw: bytes) -> bytes:
+    """Without the line ends that white space follows; where it follows all of them, without any."""
+    if raw.count(b"\n") == raw.count(b"\n ") + raw.count(b"\n\t"):
+        return raw.replace(b"\r\n", b"").replace(b"\n", b"")
+    return _FOLD.sub(b"", raw)
 
 
 def _decoded(data: bytes, charset: str) -> str:

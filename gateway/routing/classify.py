@@ -5,6 +5,8 @@ Nothing here looks at the text of a mail: only at its header, its envelope, and 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from core.mail import Envelope, Mail
 from core.setup import BlockEffect, Connector, Setup
 from core.verdict import Classification, Kind, Weight
@@ -74,18 +76,16 @@ def _signs(mail: Mail, facts: Facts) -> tuple[list[Kind], list[str]]:
     reasons: list[str] = []
     ours = _is_own_list(mail, facts)
     for name, value in mail.headers:
-        sign = _sign(name, value)
+        signs = BY_HEADER.get(name.lower())
+        sign = _sign(signs, value) if signs else None
         if sign is not None and not (ours and sign.kind is Kind.LIST):
             kinds.append(sign.kind)
             reasons.append(f"{sign.header}: {value[:80]}")
     return kinds, reasons
 
 
-def _sign(name: str, value: str) -> Sign | None:
-    """What one header field says of the mail, None for nearly all of them."""
-    signs = BY_HEADER.get(name.lower())
-    if not signs:
-        return None
+def _sign(signs: Iterable[Sign], value: str) -> Sign | None:
+    """Which of the signs of its name the value of a header field is."""
     text = value[:500].lower()
     words = text.replace(",", " ").replace(";", " ").split()
     return next((sign for sign in signs if _says(text, words, sign)), None)
@@ -154,10 +154,11 @@ def _own(facts: Facts) -> tuple[Kind | None, str]:
 
 
 def _loop(mail: Mail, facts: Facts) -> tuple[Kind | None, str]:
-    hops = sum(1 for name, _ in mail.headers if name.lower() == "received")
+    names = [name.lower() for name, _ in mail.headers]
+    hops = names.count("received")
     if hops > MAX_HOPS:
         return Kind.LOOP, f"it passed {hops} servers"
-    for value in mail.header_all("X-Loop"):
+    for value in mail.header_all("X-Loop") if "x-loop" in names else ():
         if facts.setup.is_ours(value.strip().strip("<>")):
             return Kind.LOOP, f"X-Loop names our own address {value[:80]}"
     return None, ""
@@ -180,7 +181,9 @@ def _report(mail: Mail) -> tuple[Kind | None, str]:
 def _absence(mail: Mail, kind: Kind) -> tuple[Kind, Weight, tuple[str, ...]]:
     """An automatic mail that speaks of absence is an out-of-office; a mail that only looks like one is doubtful."""
     subject = fold(mail.subject[:300]).strip()
-    phrase = next((phrase for phrase in FOLDED_PHRASES if subject.startswith(phrase) and _stands_alone(subject[len(phrase) :])), "")
+    phrase = ""
+    if subject.startswith(FOLDED_PHRASES):
+        phrase = next((phrase for phrase in FOLDED_PHRASES if subject.startswith(phrase) and _stands_alone(subject[len(phrase) :])), "")
     if kind is Kind.ORDINARY:
         if phrase:
             return Kind.OUT_OF_OFFICE, Weight.DOUBTFUL, (f"the subject begins like an automatic reply ({phrase})",)

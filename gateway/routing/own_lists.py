@@ -62,6 +62,9 @@ def _vouched(mail: Mail, behind: Address, known: Authentication, through: list[C
     """Only Google says what it saw before it rewrote the mail, and only where the rewritten one is its own."""
     nothing = Authentication(because=f"the list hands on what {behind.key} wrote, and says nothing certain about the sender")
     values = mail.header_all(ORIGINAL_RESULTS)
+    if known.dmarc is Dmarc.NONE and any(servers(one) for one in through):
+        # Whoever forges the list would else be believed where forging its author would not: the servers in front judge the list's domain only.
+        return Authentication(Dmarc.FAIL, f"nobody vouches for the list, and so for {behind.key}: its domain should publish DMARC")
     if known.dmarc is not Dmarc.PASS or len(values) != 1:
         return nothing
     server, results = read(values[0])

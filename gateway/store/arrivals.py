@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
-from sqlalchemy import ColumnElement, Connection, bindparam, false, insert, literal_column, update
+from sqlalchemy import ColumnElement, Connection, bindparam, literal_column, update
 from sqlalchemy.exc import IntegrityError
 
 from gateway.store import fetched
+from gateway.store.many_rows import ManyRows
 from gateway.store.schema import fetched as fetched_table
 from gateway.store.schema import inbound, raw_mail
 
@@ -47,6 +48,8 @@ class Arrived(Protocol):
     def full_size(self) -> int: ...
     @property
     def source(self) -> str: ...
+    @property
+    def left_alone(self) -> bool: ...
 
 
 _NOTHING: ColumnElement[Any] = literal_column("''")
@@ -58,8 +61,9 @@ _UNREAD: dict[str, ColumnElement[Any]] = {
 }
 """Written into the statement: a parameter for each would cost every mail as much as reading it does."""
 _GIVEN = ("id", "door", "connector", "peer", "received_at", "envelope_from", "envelope_to", "archive", "size", "helo", "folder", "spam", "full_size")
-_INSERT_INBOUND = insert(inbound).values({**{name: bindparam(name) for name in _GIVEN}, **_UNREAD})
-_INSERT_SOURCE = insert(fetched_table).values({**{name: bindparam(name) for name in ("connector", "source", "inbound_id", "at")}, "touched": false()})
+_INBOUND = ManyRows(inbound, _GIVEN, _UNREAD)
+_RAW = ManyRows(raw_mail, ("id", "bytes"))
+_SOURCES = ManyRows(fetched_table, ("connector", "source", "inbound_id", "at", "touched"))
 _LOOKED_AT = (
     update(fetched_table)
     .where(
@@ -67,10 +71,9 @@ _LOOKED_AT = (
         fetched_table.c.source == bindparam("its_source"),
         fetched_table.c.inbound_id == "",
     )
-    .values(inbound_id=bindparam("its_id"))
+    .values(inbound_id=bindparam("its_id"), touched=bindparam("its_touched"))
 )
 """A message that was only looked at before, and is taken in now."""
-_INSERT_RAW = insert(raw_mail).values(id=bindparam("id"), bytes=bindparam("bytes"))
 
 
 def store(connection: Connection, arrivals: Sequence[tuple[str, Arrived]]) -> list[str]:
@@ -86,8 +89,8 @@ def store(connection: Connection, arrivals: Sequence[tuple[str, Arrived]]) -> li
     fresh = [(inbound_id, arrival) for (inbound_id, arrival), kept in zip(arrivals, stored, strict=True) if inbound_id == kept]
     if not fresh:
         return stored
-    connection.execute(_INSERT_INBOUND, [_row(inbound_id, arrival) for inbound_id, arrival in fresh])
-    connection.execute(_INSERT_RAW, [{"id": inbound_id, "bytes": arrival.raw} for inbound_id, arrival in fresh])
+    _INBOUND.insert(connection, [_row(inbound_id, arrival) for inbound_id, arrival in fresh])
+    _RAW.insert(connection, [(inbound_id, arrival.raw) for inbound_id, arrival in fresh])
     _claim_sources(connection, [(inbound_id, arrival) for inbound_id, arrival in fresh if arrival.source], held)
     return stored
 
@@ -120,30 +123,32 @@ def _claim_sources(connection: Connection, fresh: Sequence[tuple[str, Arrived]],
     looked_at = [(inbound_id, arrival) for inbound_id, arrival in fresh if _source(arrival) in held]
     new = [(inbound_id, arrival) for inbound_id, arrival in fresh if _source(arrival) not in held]
     if looked_at:
-        values = [{"its_connector": arrival.connector, "its_source": _source(arrival)[1], "its_id": inbound_id} for inbound_id, arrival in looked_at]
+        values = [
+            {"its_connector": arrival.connector, "its_source": _source(arrival)[1], "its_id": inbound_id, "its_touched": arrival.left_alone}
+            for inbound_id, arrival in looked_at
+        ]
         if connection.execute(_LOOKED_AT, values).rowcount not in (-1, len(looked_at)):
             raise IntegrityError(None, None, RuntimeError("a message was taken in by another process at the same moment"))
-    if new:
-        rows = [(inbound_id, arrival.connector, _source(arrival)[1], arrival.received_at) for inbound_id, arrival in new]
-        connection.execute(_INSERT_SOURCE, [dict(zip(("inbound_id", "connector", "source", "at"), row, strict=True)) for row in rows])
+    _SOURCES.insert(connection, [(*_source(arrival), inbound_id, arrival.received_at, arrival.left_alone) for inbound_id, arrival in new])
 
 
-def _row(inbound_id: str, arrival: Arrived) -> dict[str, Any]:
-    return {
-        "id": inbound_id,
-        "door": arrival.door,
-        "connector": arrival.connector,
-        "peer": storable(arrival.peer)[:PEER_LENGTH],
-        "received_at": arrival.received_at,
-        "envelope_from": storable(arrival.sender)[:ADDRESS_LENGTH],
-        "envelope_to": [storable(recipient)[:ADDRESS_LENGTH] for recipient in arrival.recipients],
-        "archive": arrival.archive,
-        "size": len(arrival.raw),
-        "helo": storable(arrival.helo)[:FOLDER_LENGTH],
-        "folder": storable(arrival.folder)[:FOLDER_LENGTH],
-        "spam": arrival.spam,
-        "full_size": arrival.full_size,
-    }
+def _row(inbound_id: str, arrival: Arrived) -> tuple[Any, ...]:
+    """In the order of _GIVEN."""
+    return (
+        inbound_id,
+        arrival.door,
+        arrival.connector,
+        storable(arrival.peer)[:PEER_LENGTH],
+        arrival.received_at,
+        storable(arrival.sender)[:ADDRESS_LENGTH],
+        tuple([storable(recipient)[:ADDRESS_LENGTH] for recipient in arrival.recipients]),
+        arrival.archive,
+        len(arrival.raw),
+        storable(arrival.helo)[:FOLDER_LENGTH],
+        storable(arrival.folder)[:FOLDER_LENGTH],
+        arrival.spam,
+        arrival.full_size,
+    )
 
 
 def storable(text: str) -> str:

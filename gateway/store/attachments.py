@@ -22,6 +22,8 @@ class Shown:
     html: str
     attachments: tuple[Attachment, ...]
     remote: int
+    sanitised: bool = True
+    """False for what was stored before HTML was sanitised (revision 0001)."""
 
 
 def shown(connection: Connection, inbound_id: str) -> Shown | None:
@@ -29,7 +31,7 @@ def shown(connection: Connection, inbound_id: str) -> Shown | None:
     row = connection.execute(_BODY, {"its_id": inbound_id}).first()
     if row is None:
         return None
-    return Shown(row.html, tuple(map(_attachment, row.attachments)), int((row.more or {}).get("remote", 0)))
+    return Shown(row.html, tuple(map(_attachment, row.attachments)), int((row.more or {}).get("remote", 0)), row.more is not None)
 
 
 def listed(connection: Connection, inbound_id: str) -> tuple[Attachment, ...]:

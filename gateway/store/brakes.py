@@ -49,6 +49,7 @@ _OPENED = "opened/"
 _OPENED_LATELY = select(counter.c.value).where(counter.c.name == bindparam("wanted"))
 _COUNT_OPENED = upsert_insert(counter).values(name=bindparam("wanted"), value=bindparam("n"))
 _COUNT_OPENED = _COUNT_OPENED.on_conflict_do_update(index_elements=[counter.c.name], set_={"value": counter.c.value + _COUNT_OPENED.excluded.value})
+_COUNTED = _COUNT_OPENED.returning(counter.c.value)
 _PRUNE_OPENED = delete(counter).where(counter.c.name >= _OPENED, counter.c.name < bindparam("before"))
 
 
@@ -57,9 +58,12 @@ def opened_lately(connection: Connection, address_key: str, now: datetime) -> in
     return int(connection.execute(_OPENED_LATELY, {"wanted": _opened_by(address_key, now)}).scalar() or 0)
 
 
-def count_opened(connection: Connection, address_key: str, n: int, now: datetime) -> None:
-    """Count items that an address opens. A mail of the same address that is decided at the same moment waits for the commit."""
-    connection.execute(_COUNT_OPENED, {"wanted": _opened_by(address_key, now), "n": n})
+def count_opened(connection: Connection, address_key: str, n: int, now: datetime) -> int:
+    """Count items that an address opens; returns how many they are now in this hour of the clock.
+
+    A mail of the same address that is decided at the same moment waits for the commit.
+    """
+    return int(connection.execute(_COUNTED, {"wanted": _opened_by(address_key, now), "n": n}).scalar_one())
 
 
 def _opened_by(address_key: str, now: datetime) -> str:

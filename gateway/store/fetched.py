@@ -12,7 +12,7 @@ from datetime import datetime
 from sqlalchemy import Connection, bindparam, delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from gateway.store.schema import fetched, mailbox_folder
+from gateway.store.schema import fetched, inbound, mailbox_folder
 
 SOURCE_LENGTH = 700
 MOST_ASKED = 400
@@ -27,6 +27,11 @@ _UNTOUCHED = (
     .where(_F.connector == bindparam("its_connector"), _F.touched.is_(False), _F.inbound_id != "", _F.source.like(bindparam("pattern"), escape="\\"))
     .order_by(_F.at)
     .limit(bindparam("most"))
+)
+_IN_PART = (
+    select(_F.source)
+    .join(inbound, inbound.c.id == _F.inbound_id)
+    .where(_F.connector == bindparam("its_connector"), _F.source.in_(bindparam("sources", expanding=True)), inbound.c.full_size > 0)
 )
 _FORGET = delete(fetched).where(_F.connector == bindparam("its_connector"), _F.source.in_(bindparam("sources", expanding=True)))
 _FOLDERS = select(mailbox_folder).where(_M.connector == bindparam("its_connector")).order_by(_M.folder)
@@ -79,6 +84,13 @@ def untouched(connection: Connection, connector: str, prefix: str = "", most: in
     """What is ours and was not yet marked, moved or deleted in the mailbox, the oldest first."""
     pattern = prefix.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
     return tuple(connection.execute(_UNTOUCHED, {"its_connector": connector, "pattern": pattern, "most": most}).scalars())
+
+
+def in_part(connection: Connection, connector: str, sources: Collection[str]) -> frozenset[str]:
+    """Those of which only the header is ours: the whole mail must stay where it is, whatever is done with the others (law 7)."""
+    return frozenset(
+        source for some in _in_pieces(sources) for source in connection.execute(_IN_PART, {"its_connector": connector, "sources": some}).scalars()
+    )
 
 
 def touch(connection: Connection, connector: str, sources: Collection[str]) -> None:

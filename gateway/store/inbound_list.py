@@ -17,6 +17,7 @@ from gateway.store.moments import moment_json
 from gateway.store.schema import inbound, inbound_body, inbound_verdict, item, raw_mail, state_change
 
 MOST = 500
+UNREAD = ("new", "working")
 RECENT = timedelta(hours=24)
 """What a list of newcomers shows (B-UH-02)."""
 
@@ -123,6 +124,12 @@ def listing(
     refs = refs_of(connection, [row.id for row in rows])
     decided = _deciders(connection, [row.id for row in rows])
     return [{**_json(row, refs.get(row.id, [])), **decided.get(row.id, _NOBODY)} for row in rows]
+
+
+def newest_read(connection: Connection, wanted: Wanted, limit: int) -> list[str]:
+    """Ids of messages that are not new and not being read, the newest first."""
+    rows = connection.execute(select(_C.id).where(*wanted.conditions(), _C.state.not_in(UNREAD)).order_by(_C.received_at.desc(), _C.id).limit(limit))
+    return list(rows.scalars())
 
 
 def counts(connection: Connection, wanted: Wanted, now: datetime, *, seen: ColumnElement[bool] | None = None) -> dict[str, dict[str, int]]:

@@ -13,6 +13,7 @@ from core.mail import Address, Attachment, Mail
 from core.refusal import NotFound, Refused
 from core.verdict import InboundState, most_urgent
 from gateway.store.inbound_claims import REPLAYED, envelope_of, record
+from gateway.store.inbounds import with_more
 from gateway.store.schema import inbound, inbound_body, inbound_verdict, intake_key, raw_mail
 
 OPEN_STATES = frozenset({InboundState.HELD, InboundState.UNHANDLED, InboundState.QUARANTINED})
@@ -20,6 +21,8 @@ OPEN_STATES = frozenset({InboundState.HELD, InboundState.UNHANDLED, InboundState
 REPLAYABLE = OPEN_STATES | {InboundState.IGNORED, InboundState.DUPLICATE, InboundState.DISCARDED}
 MOVABLE = frozenset(InboundState) - {InboundState.NEW, InboundState.WORKING}
 """Whatever is not being read just now."""
+AUTHENTICATION = "authentication"
+"""The step of the trace that tells what is known of the sender."""
 ORIGINAL = ".original"
 """Behind the id of a message whose content a person has replaced: the content as it came."""
 
@@ -87,6 +90,8 @@ class Waiting:
     next: int = 0
     """The number of the next verdict, and of the next item the message opens."""
     reason: str = ""
+    dmarc: str = ""
+    """What was known of the sender when the message was decided: `pass`, `fail` or `none`; '' for one that never was."""
 
 
 # ---------------------------------------------------------------- what a person decides
@@ -138,6 +143,7 @@ def _found(connection: Connection, row: Any, meant: Callable[[Any], bool]) -> Wa
         standing=tuple(InboundState(verdict.state) for verdict in verdicts if verdict not in undecided),
         next=1 + max((verdict.n for verdict in verdicts), default=-1),
         reason=row.reason,
+        dmarc=_judged(row.trace),
     )
 
 
@@ -146,7 +152,7 @@ def _stored_mail(row: Any, body: Any) -> Mail:
     if body is None:
         return Mail(message_id=row.message_id, subject=row.subject, partial=True)
     people = {role: tuple(Address(address, name) for name, address in listed) for role, listed in body.people.items()}
-    return Mail(
+    mail = Mail(
         message_id=row.message_id,
         from_=people.get("from", ()),
         reply_to=people.get("reply_to", ()),
@@ -159,6 +165,12 @@ def _stored_mail(row: Any, body: Any) -> Mail:
         quoted_text=body.quoted_text,
         attachments=tuple(Attachment(**attachment) for attachment in body.attachments),
     )
+    return with_more(mail, body.more)
+
+
+def _judged(trace: Any) -> str:
+    """The word of the trace about the sender; '' where the message was never decided."""
+    return next((outcome for step, _, outcome, _ in trace or () if step == AUTHENTICATION), "")
 
 
 def decide(connection: Connection, found: Waiting, *, action: str, item_id: str, process_id: str, because: str, by: str, now: datetime) -> None:
@@ -218,11 +230,14 @@ def replace_raw(connection: Connection, found: Waiting, content: bytes, *, by: s
     record(connection, found.id, now, found.state, found.state, by=by, reason=because)
 
 
-def set_aside(connection: Connection, found: Waiting, becomes: InboundState, *, because: str, by: str, now: datetime) -> None:
-    """Discarded, or taken back from there: the open verdicts change their state and nothing else."""
+def set_aside(connection: Connection, found: Waiting, becomes: InboundState, *, because: str, by: str, now: datetime, noted: str = "") -> None:
+    """Discarded, or taken back from there: the open verdicts change their state and nothing else.
+
+    `because` is why it lies there from now on, `noted` what its history says where that is not the same.
+    """
     if found.numbers:
         connection.execute(_STATE_ONLY, {"its_id": found.id, "numbers": list(found.numbers), "becomes": becomes.value, "by": by, "now": now})
-    _move(connection, found, most_urgent((*found.standing, becomes)), because, by, now)
+    _move(connection, found, most_urgent((*found.standing, becomes)), because, by, now, noted)
 
 
 def replay(connection: Connection, found: Waiting, *, by: str, now: datetime) -> None:
@@ -234,11 +249,11 @@ def replay(connection: Connection, found: Waiting, *, by: str, now: datetime) ->
     record(connection, found.id, now, found.state, InboundState.NEW, by=by, reason=REPLAYED)
 
 
-def _move(connection: Connection, found: Waiting, becomes: InboundState, because: str, by: str, now: datetime) -> None:
+def _move(connection: Connection, found: Waiting, becomes: InboundState, because: str, by: str, now: datetime, noted: str = "") -> None:
     asked = {"its_id": found.id, "was": found.state.value, "becomes": becomes.value, "because": because, "now": now}
     if connection.execute(_TO_STATE, asked).rowcount != 1:
         raise Refused(f"The message {found.id} was changed by somebody else in the meantime.")
-    record(connection, found.id, now, found.state, becomes, by=by, reason=because)
+    record(connection, found.id, now, found.state, becomes, by=by, reason=noted or because)
 
 
 def _add_verdict(connection: Connection, found: Waiting, asked: dict[str, Any], state: InboundState) -> None:

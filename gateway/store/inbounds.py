@@ -6,15 +6,15 @@ Lists and details are `inbound_list.py`, what people decide `inbound_waiting.py`
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from core.mail import Address, Attachment, Mail
-from core.plain import to_plain
+from core.mail import Address, Attachment, Forwarded, Invitation, Mail
+from core.plain import from_plain, to_plain
 from core.verdict import InboundState, TraceStep, Verdict, most_urgent
 from gateway.store.inbound_claims import MINE, Claimed, mine, record
 from gateway.store.intake_keys import write_keys
@@ -193,12 +193,28 @@ def _body_row(inbound_id: str, mail: Mail) -> Mapping[str, Any]:
     }
 
 
-def more_of(mail: Mail) -> dict[str, Any] | None:
-    """What only few mails have, as JSON: a forwarded mail, an invitation, signed or encrypted parts, remote images."""
+def more_of(mail: Mail) -> dict[str, Any]:
+    """What only few mails have, as JSON: a forwarded mail, an invitation, signed or encrypted parts, remote images.
+
+    Never null: that says that the row is older than this, and its HTML not yet sanitised.
+    """
     said: dict[str, Any] = {
         "forwarded": to_plain(mail.forwarded, full=False) if mail.forwarded is not None else None,
         "invitation": to_plain(mail.invitation, full=False) if mail.invitation is not None else None,
         "protection": list(mail.protection),
         "remote": mail.remote,
     }
-    return {name: value for name, value in said.items() if value} or None
+    return {name: value for name, value in said.items() if value}
+
+
+def with_more(mail: Mail, more: Mapping[str, Any] | None) -> Mail:
+    """The mail with what `more_of` wrote of it."""
+    if not more:
+        return mail
+    return replace(
+        mail,
+        forwarded=from_plain(Forwarded, more["forwarded"]) if "forwarded" in more else None,
+        invitation=from_plain(Invitation, more["invitation"]) if "invitation" in more else None,
+        protection=tuple(more.get("protection", ())),
+        remote=more.get("remote", 0),
+    )

@@ -15,10 +15,11 @@ from gateway.store.schema import fetched, inbound, lease
 
 STREAMED = 2_000
 """Rows held in memory while all mails of a connector are walked through."""
+ALL_OWED = 2**62
 
 _F, _I = fetched.c, inbound.c
 _OWED_OF = (_F.connector == bindparam("its_connector"), _F.inbound_id == "", _F.touched.is_(False), _F.source.like(bindparam("pattern"), escape="\\"))
-_OWED = select(_F.source, _F.at).where(*_OWED_OF).order_by(_F.at, _F.source)
+_OWED = select(_F.source, _F.at).where(*_OWED_OF).order_by(_F.at, _F.source).limit(bindparam("most"))
 _COUNTED = select(func.count(), func.min(_F.at)).where(*_OWED_OF)
 _LEFT = (
     update(fetched).where(_F.connector == bindparam("its_connector"), _F.source == bindparam("its_source"), _F.inbound_id == "").values(touched=True)
@@ -27,9 +28,9 @@ _OURS = select(_I.id, _I.message_id, _I.size, _I.full_size).where(_I.connector =
 _HOLDER = select(lease.c.holder).where(lease.c.name == bindparam("lease_name"))
 
 
-def owed(connection: Connection, connector: str, prefix: str) -> list[tuple[str, datetime]]:
+def owed(connection: Connection, connector: str, prefix: str, most: int = ALL_OWED) -> list[tuple[str, datetime]]:
     """(source, since when) of what was seen in the mailbox and is to be taken in later: chosen old mail, and mail that could not be had or stored."""
-    return [(row.source, row.at) for row in connection.execute(_OWED, {"its_connector": connector, "pattern": _pattern(prefix)})]
+    return [(row.source, row.at) for row in connection.execute(_OWED, {"its_connector": connector, "pattern": _pattern(prefix), "most": most})]
 
 
 def counted(connection: Connection, connector: str, prefix: str) -> tuple[int, datetime | None]:

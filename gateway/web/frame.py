@@ -18,7 +18,9 @@ from gateway.inbound.attachments import Contents
 from gateway.inbound.embedded import same_id
 from gateway.inbound.judging import VIRUS
 from gateway.inbound.remote import loading
+from gateway.inbound.stored_html import shown
 from gateway.store import attachments
+from gateway.web.frame_look import FRAME_STYLE, PAGE_STYLE, Words, foldable, words_for
 from gateway.web.frame_token import Permission, read
 
 if TYPE_CHECKING:
@@ -79,11 +81,15 @@ def _frame(house: House, request: Request, permission: Permission) -> Response:
     if found is None:
         return PlainTextResponse("This message has no content that was read.\n", status_code=404)
     html = _with_images(loading(found.html) if permission.remote else found.html, found.attachments, request.path_params["token"])
-    document = f'<!doctype html><html><head><meta charset="utf-8"><base target="_blank"><title>Mail</title></head><body>{html or _NO_HTML}</body></html>'
+    words = _words(request)
+    body = foldable(html, words) or f"<p>{words.no_html} <code>guichet inbound show</code>.</p>"
+    head = f'<meta charset="utf-8"><base target="_blank"><title>Mail</title><style>{FRAME_STYLE}</style>'
+    document = f"<!doctype html><html><head>{head}</head><body>{body}</body></html>"
     return HTMLResponse(document, headers={"Content-Security-Policy": policy(remote=permission.remote)})
 
 
-_NO_HTML = "<p>This mail has no HTML; its text is shown by <code>guichet inbound show</code>.</p>"
+def _words(request: Request) -> Words:
+    return words_for(request.headers.get("accept-language", ""))
 
 
 def _with_images(html: str, found: tuple[Attachment, ...], token: str) -> str:
@@ -113,13 +119,13 @@ def _page(house: House, request: Request, permission: Permission) -> Response:
     """A page of our own around the frame: no script, no foreign text."""
     token = request.path_params["token"]
     found = _shown(house, permission)
-    remote = found.remote if found is not None else 0
-    said = "Remote images are loaded." if permission.remote else f"{remote} remote images are not loaded." if remote else ""
+    words = _words(request)
+    said = words.remote(found.remote if found is not None else 0, loaded=permission.remote)
     page = f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>Guichet: one mail</title>
-<style>body {{ margin: 0; font: 15px sans-serif }} p {{ margin: .5em 1em }} iframe {{ width: 100%; height: 92vh; border: 0; border-top: 1px solid #ccc }}</style></head>
-<body><p>{said}</p>
-<iframe title="The mail as its sender wrote it" src="/frame/{token}" sandbox="allow-popups allow-popups-to-escape-sandbox" referrerpolicy="no-referrer"></iframe>
+<html lang="{words.language}"><head><meta charset="utf-8"><title>{words.title}</title>
+<style>{PAGE_STYLE}</style></head>
+<body>{f"<p>{said}</p>" if said else ""}
+<iframe title="{words.frame}" src="/frame/{token}" sandbox="allow-popups allow-popups-to-escape-sandbox" referrerpolicy="no-referrer"></iframe>
 </body></html>
 """
     return HTMLResponse(page, headers={"Content-Security-Policy": f"{_NOTHING}; style-src 'unsafe-inline'; frame-src 'self'"})
@@ -127,4 +133,4 @@ def _page(house: House, request: Request, permission: Permission) -> Response:
 
 def _shown(house: House, permission: Permission) -> attachments.Shown | None:
     with house.database.read() as connection:
-        return attachments.shown(connection, permission.inbound_id)
+        return shown(connection, permission.inbound_id)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from core.health import Health
+from gateway.bootstrap import open_house
 from gateway.clock import FakeClock
+from gateway.settings_source import load_settings
 from gateway.store import connector_status, fetched
 from gateway.store.due import is_behind
 from gateway.store.engine import Database
@@ -69,14 +72,27 @@ MAILBOX = 'incoming = { kind = "imap", host = "127.0.0.1", user = "support", pas
 @pytest.fixture
 def polled(guichet: Guichet, installation: Path) -> str:
     """The name of a connector that is fetched from."""
+    return with_incoming(guichet, installation, MAILBOX)
+
+
+@pytest.fixture
+def house_database(installation: Path) -> Iterator[Database]:
+    """That of the installation."""
+    house = open_house(load_settings(installation / "guichet.toml"))
+    yield house.database
+    house.close()
+
+
+def with_incoming(guichet: Guichet, installation: Path, line: str) -> str:
+    """The first connector of the desk takes its mail in so; its name."""
     file = installation / "desk.toml"
     lines = file.read_text("utf-8").splitlines()
     place = next(number for number, line in enumerate(lines) if line.startswith("incoming"))
-    lines[place] = MAILBOX
+    lines[place] = line
     file.write_text("\n".join(lines) + "\n", "utf-8")
     assert guichet("config", "apply", file).code == 0
     found: list[dict[str, str]] = guichet("connector", "list", "--json").json
-    return next(one["name"] for one in found if one["incoming"] == "imap")
+    return found[0]["name"]
 
 
 def test_a_beginning_is_chosen_before_the_first_look(guichet: Guichet, polled: str) -> None:
@@ -110,9 +126,48 @@ def test_what_cannot_be_chosen_is_a_sentence(guichet: Guichet, polled: str, aske
     assert guichet("connector", "show", polled, "--json").json["folders"] == []
 
 
-def test_only_imap_mailboxes_begin_anew(guichet: Guichet, installation: Path) -> None:
-    """A mailbox of another kind is told where its choice is made."""
+POP3 = 'incoming = { kind = "pop3", host = "127.0.0.1", user = "support", password_env = "SUPPORT_PASSWORD" }'
+MAILDIR = 'incoming = { kind = "maildir", path = "box" }'
+
+
+@pytest.mark.parametrize(("line", "folder"), [(POP3, "POP3"), (MAILDIR, "Maildir")])
+def test_mailboxes_without_folders_begin_too(guichet: Guichet, installation: Path, line: str, folder: str) -> None:
+    """decisions.md 13: POP3 and Maildir can be told before their first look from where on they are read; POP3 knows nothing of what was read."""
+    name = with_incoming(guichet, installation, line)
+    said = guichet("connector", "begin", name, "--from", "archive", "--json")
+    assert [(one["folder"], one["choice"]) for one in said.json] == [(folder, "archive")]
+    assert [one["choice"] for one in guichet("connector", "show", name, "--json").json["folders"]] == ["archive"]
+    assert (guichet("connector", "begin", name, "--from", "unseen").code == 0) is (folder == "Maildir")
+
+
+def test_what_a_mailbox_owes_is_shown_and_can_be_given_up(guichet: Guichet, polled: str, house_database: Database) -> None:
+    """A message that is never had is named by `show`, and `give-up` leaves it where it is; what is not owed cannot be given up."""
+    source = "INBOX/1/7"
+    with house_database.durable() as connection:
+        fetched.note(connection, [(polled, source, ""), (polled, "INBOX/1/8", "inb1")], NOON)
+    assert guichet("connector", "show", polled, "--json").json["owed"] == [{"source": source, "since": "2026-03-02T12:00:00Z"}]
+    assert source in guichet("connector", "show", polled).out
+    assert guichet("connector", "give-up", polled, source).code == 0
+    assert "owed" not in guichet("connector", "show", polled, "--json").json
+    for refused in ("INBOX/1/9", "INBOX/1/8"):
+        said = guichet("connector", "give-up", polled, refused)
+        assert (said.code, len(said.err.splitlines())) == (2, 1)
+    assert guichet("connector", "give-up", "nobody", source).code == 2
+
+
+def test_a_message_of_a_maildir_is_given_up(guichet: Guichet, installation: Path, house_database: Database) -> None:
+    """Its source is noted as looked at, so that it waits no more; not where all old mail comes in."""
+    name = with_incoming(guichet, installation, MAILDIR)
+    assert guichet("connector", "give-up", name, "maildir/001.host").code == 0
+    with house_database.read() as connection:
+        assert fetched.known(connection, name, ["maildir/001.host"]) == {"maildir/001.host": ""}
+    guichet("connector", "begin", name, "--from", "archive")
+    assert "archive" in guichet("connector", "give-up", name, "maildir/002.host").err
+
+
+def test_only_mailboxes_that_are_fetched_from_begin_anew(guichet: Guichet, installation: Path) -> None:
+    """A connector that mail is delivered to has nothing to begin with."""
     name = guichet("connector", "list", "--json").json[0]["name"]
     said = guichet("connector", "begin", name, "--from", "archive")
     assert said.code != 0
-    assert "start" in said.err
+    assert "imap, pop3 or maildir" in said.err

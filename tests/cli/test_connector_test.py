@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from core.health import Health
+from gateway.clock import SystemClock
+from gateway.settings_source import load_settings
+from gateway.store import connector_status
+from gateway.store.engine import Database
 from tests.cli.conftest import Guichet
 from tests.conftest import free_port
 
@@ -57,3 +63,18 @@ def test_an_unknown_connector_is_one_sentence(guichet: Guichet, nothing_served: 
     """Exit 2, and the command that lists them."""
     said = guichet("connector", "test", "nobody")
     assert said.code == 2 and said.err.count("\n") == 1 and "guichet connector list" in said.err
+
+
+def test_what_works_again_is_tried_at_once(guichet: Guichet, nothing_served: Path) -> None:
+    """decisions.md 19: a suspended way that a person has mended waits for nothing; one that does not work stays suspended."""
+    database = Database(load_settings(nothing_served / "guichet.toml").database_url)
+    with database.durable() as connection:
+        for row in ("support", "fetch:support"):
+            until = SystemClock().now() + timedelta(hours=1)
+            connector_status.save(connection, Health(row, refused_logins=3, suspended_until=until, last_error="no"))
+    said = guichet("connector", "test", "support")
+    assert "support was held back after trouble (outgoing); the service tries it again at once." in said.out
+    with database.read() as connection:
+        healths = connector_status.healths(connection)
+    database.dispose()
+    assert (healths["support"].suspended, healths["support"].last_error, healths["fetch:support"].suspended) == (False, "no", True)

@@ -82,14 +82,15 @@ def test_undo(guichet: Guichet, ticket: str, lost: list[str]) -> None:
 def test_route(guichet: Guichet, lost: list[str], work: Work) -> None:
     """Counted, made, applied to the backlog; it stands in the list of routes before the fallback."""
     asked = ("inbound", "route", lost[0], "--to-recipient", "--process", "General support")
-    assert "2 unhandled messages would be taken" in guichet(*asked, "--since", "P1D", "--count").out
+    assert "messages that it would take: 2." in guichet(*asked, "--since", "P1D", "--count").out
     said = guichet(*asked, "--apply")
-    assert said.out.splitlines()[-1] == "2 unhandled messages are taken by it. 2 are processed again now."
+    assert said.out.splitlines()[-1] == "Unhandled messages that it takes: 2. 2 are processed again now."
     work()
     assert guichet("inbound", "list", "--state", "unhandled", "--json").json == []
     names = [route["name"] for route in guichet("route", "list", "--json").json]
     assert "to lost@demo.example" in names
     assert guichet("inbound", "route", lost[0], "--process", "General support").code == 64
+    assert guichet(*asked, "--from-sender", "--count").code == 64, "not one of the two in silence"
 
 
 def test_filters_and_many_at_once(guichet: Guichet, lost: list[str]) -> None:
@@ -116,7 +117,7 @@ def test_quarantine(guichet: Guichet, installation: Path, lost: list[str], work:
     file = installation / "mended.eml"
     file.write_bytes(mail("Mended", to="support@demo.example"))
     assert guichet("inbound", "edit", mended, installation / "nothing.eml").code == 2
-    assert guichet("inbound", "edit", mended, file).out == f"{mended} new: \n"
+    assert guichet("inbound", "edit", mended, file).out == f"{mended} is processed again now\n"
     raw = subprocess.run([GUICHET, "inbound", "raw", "--original", mended], capture_output=True, check=True).stdout
     assert b"Subject: Lost" in raw
     said = guichet("inbound", "replay", "--state", "quarantined", "--reason", "timeout", "--since", "P1D", "--all")

@@ -95,7 +95,14 @@ def test_opened(example_setup: Setup) -> None:
     """decisions.md: a new linked item for the sender, never acknowledged; the item it was held on goes on."""
     item = held()
     done = open_item(
-        example_setup.processes[0], replace(MAIL, from_=(PRIVATE,)), told(item), scene(example_setup), recipient=SUPPORT, connector="support", held_on="i1"
+        example_setup.processes[0],
+        replace(MAIL, from_=(PRIVATE,)),
+        told(item),
+        scene(example_setup),
+        recipient=SUPPORT,
+        connector="support",
+        requester=PRIVATE,
+        held_on="i1",
     )
     new, first = done.decision.items
     assert (new.id, new.status, new.category, new.reply_from, new.created_by, new.send_automated_emails) == (
@@ -114,7 +121,9 @@ def test_opened(example_setup: Setup) -> None:
 
 def test_opened_from_unhandled(example_setup: Setup) -> None:
     """B-UH-05: an unhandled mail opens an item of the process named, answering from the mailbox it came to."""
-    done = open_item(example_setup.processes[1], MAIL, told(author=JO), scene(example_setup), recipient="old@demo.example", connector="claims")
+    done = open_item(
+        example_setup.processes[1], MAIL, told(author=JO), scene(example_setup), recipient="old@demo.example", connector="claims", requester=JO
+    )
     (new,) = done.decision.items
     assert (new.kind, new.reply_from, done.decision.links) == ("case", "claims@demo.example", ())
 

@@ -60,7 +60,7 @@ def test_never_to_a_closed_item(example_setup: Setup) -> None:
 def test_to_a_new_item(example_setup: Setup) -> None:
     """One new item with requester and link, no acknowledgement; the old one is saved once and has one line."""
     old = an_item()
-    verdict, automated = opening(example_setup.processes[0], MAIL, scene(example_setup), recipient=SUPPORT, connector="support")
+    verdict, automated = opening(example_setup.processes[0], scene(example_setup), recipient=SUPPORT, connector="support", requester=MAIL.author)
     decision = move_to_new(old, verdict, MAIL, facts(old), scene(example_setup), automated=automated, gone=()).decision
     first, new = decision.items
     assert (first.id, new.version, new.send_automated_emails, new.created_by) == ("i1", 0, True, "ann@demo.example")

@@ -58,8 +58,11 @@ def test_a_held_mail_is_discarded_and_taken_back(gate: Gate) -> None:
     held = gate.held(ref)
     gate.desk.do(ref, "wait", ANN, days=1)
     gate.house.scheduler.tick(gate.clock.now())
+    reason = gate.desk.show_inbound(held, ANN)["reason"]
     assert gate.desk.discard_inbound(held, ANN)["state"] == "discarded"
-    assert gate.desk.take_back_inbound(held, ANN)["state"] == "held"
+    taken_back = gate.desk.take_back_inbound(held, ANN)
+    assert (taken_back["state"], taken_back["reason"]) == ("held", reason), "why it was held is what the next person must know"
+    assert taken_back["history"][-1]["reason"] == f"taken back by {ANN}"
     assert gate.seen(ref)["alarm_at"] is None
     gate.pass_days(30)
     assert gate.seen(ref)["status"] == "wait"

@@ -62,14 +62,17 @@ def test_from_the_sender(gate: Gate) -> None:
 
 
 def test_the_right_place(gate: Gate) -> None:
-    """B-RT-10: ordinary before wildcard before fallback, each behind those of its kind; a name that is taken gets a number."""
+    """B-RT-10: ordinary before wildcard before fallback, each behind those of its kind; the same route made again is the one that is there."""
     lost, other = gate.lost(1, sender=EVE), gate.lost(2)
     gate.desk.route_from(lost, ANN, kind="sender", **SUPPORT)
     gate.desk.route_from(lost, ANN, kind="recipient", **SUPPORT)
     gate.desk.route_from(other, ANN, kind="sender", **SUPPORT)
-    gate.desk.route_from(other, ANN, kind="sender", **SUPPORT)
+    again = gate.desk.route_from(other, ANN, kind="sender", apply=True, **SUPPORT)
+    assert (again["route"]["name"], again["matching"], again["replayed"]) == (f"from {CARL}", 1, 1)
+    with pytest.raises(Refused, match="never be reached"):
+        gate.desk.count_route(lost, ANN, kind="sender", category="Question", **SUPPORT)
     mine = [name for connector, name in routes(gate) if connector == "support"]
-    assert mine == [f"to {HELP}", f"from {EVE}", f"from {CARL}", f"from {CARL} (2)", "default"]
+    assert mine == [f"to {HELP}", f"from {EVE}", f"from {CARL}", "default"]
 
 
 def test_who_may(gate: Gate) -> None:
@@ -131,3 +134,10 @@ def test_nobody_elses_change_is_lost(gate: Gate) -> None:
     with gate.house.database.read() as connection:
         setup = gate.house.setups.current(connection)
     assert len(setup.companies) == 2 and len(setup.routes) == 3
+
+
+def test_a_sender_cannot_choose_whom_a_route_is_for(gate: Gate) -> None:
+    """An address that would be read as a list of patterns makes no route: it would take the mail of everybody in acme.example."""
+    lost = gate.lost(1, sender='"a;acme.example;b"@evil.example')
+    with pytest.raises(Refused, match="more than one address"):
+        gate.desk.count_route(lost, ANN, kind="sender", **SUPPORT)

@@ -15,7 +15,7 @@ from core.status import Status
 from gateway import scheduler as scheduling
 from gateway.scheduler import LEASE_LENGTH, Tick
 from gateway.store import due, items
-from gateway.store.schema import connector_status, inbound, item
+from gateway.store.schema import connector_status, inbound, item, mailbox_folder
 from tests.desk.conftest import Room
 
 ANN = "ann@demo.example"
@@ -125,6 +125,7 @@ FETCHING = [(None, None, True), (-60, -30, True), (-60, -90, False), (-60, None,
 @pytest.mark.parametrize(("error", "success", "closes"), FETCHING)
 def test_nothing_closes_while_fetching_the_mailbox_fails(room: Room, error: int | None, success: int | None, closes: bool) -> None:
     """decisions.md 1: a connector that feeds the item and fails holds its closings; another connector's trouble, or sending, does not."""
+    _fed_by(room, "imap")
     ref = room.ticket()
     room.desk.do(ref, "resolve", ANN, note="x")
     now = room.clock.advance(days=6)
@@ -136,6 +137,30 @@ def test_nothing_closes_while_fetching_the_mailbox_fails(room: Room, error: int 
         connection.execute(connector_status.insert().values(name=due.FETCHING + "claims", last_error_at=now))
     room.scheduler().tick(now)
     assert (room.item(ref).status is Status.CLOSED) == closes
+
+
+@pytest.mark.parametrize("kind", ["imap", "pop3", "smtp", ""])
+def test_nothing_closes_over_mail_that_waits_in_the_mailbox(room: Room, kind: str) -> None:
+    """decisions.md 1: for as long as the mailbox is fetched from. A mailbox that is gone or comes in by another door now holds no item for ever."""
+    _fed_by(room, kind)
+    ref = room.ticket()
+    room.desk.do(ref, "resolve", ANN, note="x")
+    now = room.clock.now()
+    with room.database.durable() as connection:
+        connection.execute(mailbox_folder.insert().values(connector="support", folder="INBOX", waiting=1, oldest_waiting_at=now))
+        connection.execute(connector_status.insert().values(name=due.FETCHING + "support", last_error_at=now))
+    room.scheduler().tick(room.clock.advance(days=6))
+    assert (room.item(ref).status is Status.CLOSED) == (kind in ("smtp", ""))
+
+
+def _fed_by(room: Room, kind: str) -> None:
+    """The connector `support` takes its mail in another way; '': there is none of that name any more."""
+    incoming: dict[str, object] = {"kind": kind}
+    named = {one.name: replace(one, incoming=incoming) if one.name == "support" and kind else one for one in room.setup.connectors}
+    if not kind:
+        named["support"] = replace(named["support"], name="formerly support", id="c-former")
+    with room.database.durable() as connection:
+        room.setups.save(connection, replace(room.setup, connectors=tuple(named.values())), "test", room.clock.now())
 
 
 def test_a_wait_that_ends_without_closing_is_not_put_off(room: Room) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import re
 import socket
 import threading
+import time
 from collections.abc import Callable
 from types import TracebackType
 
@@ -24,6 +25,8 @@ class Meddler:
         self.hidden: tuple[bytes, ...] = ()
         self.lines: list[bytes] = []
         self.connections = 0
+        self.pause = 0.0
+        """Seconds between two bytes of the server's, from now on."""
         self._open: list[socket.socket] = []
         self._budget: dict[socket.socket, int] = {}
 
@@ -78,6 +81,11 @@ class Meddler:
             while block := server.recv(65536):
                 for name in self.hidden:
                     block = block.replace(b" " + name, b"")
+                for byte in block if self.pause else b"":
+                    client.sendall(bytes([byte]))
+                    time.sleep(self.pause)
+                if self.pause:
+                    continue
                 budget = self._budget.get(client)
                 if budget is not None:
                     client.sendall(block[:budget])

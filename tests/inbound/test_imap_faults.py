@@ -11,13 +11,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from core.delivery import Meaning
 from gateway.clock import FakeClock
+from gateway.inbound import pace
 from gateway.inbound.fetching import FetchTrouble
 from gateway.inbound.imap import ImapFetcher
+from gateway.inbound.imap_connection import open_connection
+from gateway.inbound.imap_place import Place
 from gateway.inbound.port import Answer, Arrival, TryLater
-from gateway.store import fetched
+from gateway.store import fetched, schema
+from gateway.store.due import is_behind
 from gateway.store.engine import Database
 from tests.conftest import make_schema, missing
 from tests.dovecot import Dovecot, missing_reason
@@ -120,6 +125,65 @@ def test_one_mail_that_kills_every_connection_does_not_hold_up_the_others(
     desk.fetch(made)
     assert desk.subjects() == ALL
     assert waiting(desk) == 0
+
+
+def asks_for_all_of(uid: int, line: bytes) -> bool:
+    """Whether a command asks for the whole of this message."""
+    return asks_for(uid, line) and b"HEADER" not in line
+
+
+@pytest.mark.parametrize("fate", [b"%TAG NO [SERVERBUG] corrupted\r\n", 20])
+def test_a_mail_that_is_never_given_comes_with_its_header(
+    dovecot: Dovecot, meddler: Meddler, user: str, sqlite_desk: Desk, clock: FakeClock, fate: bytes | int
+) -> None:
+    """After a day of refusals, or of lost connections, its header is taken in so that an item is opened, and nothing waits any more; the mail stays there."""
+    made = connector(meddler.port, user=user, after="delete")
+    sqlite_desk.fetch(made)
+    dovecot.deliver_many(user, [mail(number) for number in range(5)])
+    meddler.rules.append(lambda line: fate if asks_for_all_of(3, line) else None)
+    for _ in range(4):
+        tries(sqlite_desk, made)
+        clock.advance(hours=7)
+        assert len(sqlite_desk.stored()) == 4
+        assert behind(sqlite_desk, clock)
+    tries(sqlite_desk, made)
+    (header,) = [row for row in sqlite_desk.stored() if row.full_size]
+    assert b"Subject: Mail 2" in header.bytes and b"Hello" not in header.bytes
+    assert not behind(sqlite_desk, clock)
+    assert waiting(sqlite_desk) == 0
+    assert list(dovecot.flags(user)) == [3]
+    assert sqlite_desk.fetch(made).stored == 0
+
+
+def behind(desk: Desk, clock: FakeClock) -> bool:
+    with desk.database.durable() as connection:
+        connection.execute(schema.inbound.update().values(state="done"))
+    with desk.database.read() as connection:
+        return is_behind(connection, "support", clock.now())
+
+
+def test_a_server_that_trickles_is_given_up(
+    dovecot: Dovecot, meddler: Meddler, user: str, sqlite_desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A byte now and then within a mail: no silence is too long, but the whole answer is; what was not had comes with the next connection."""
+    made = connector(meddler.port, user=user)
+    sqlite_desk.fetch(made)
+    dovecot.deliver_many(user, [mail(number) for number in range(5)])
+
+    def slow(line: bytes) -> None:
+        if b"BODY" in line:
+            meddler.pause = 0.01
+            monkeypatch.setattr(pace, "TIMES", 0)
+
+    meddler.rules.append(slow)
+    with pytest.raises(FetchTrouble, match="no answer in time") as told:
+        sqlite_desk.fetch(made)
+    assert told.value.meaning is Meaning.PASSING
+    meddler.rules.clear()
+    meddler.pause = 0.0
+    monkeypatch.undo()
+    tries(sqlite_desk, made)
+    assert sqlite_desk.subjects() == ALL
 
 
 @pytest.mark.parametrize(
@@ -235,6 +299,20 @@ def test_a_mail_that_is_too_large_comes_with_its_header(dovecot: Dovecot, user: 
     assert sizes[b"1"][1] < 500
 
 
+def test_a_mail_of_which_only_the_header_is_ours_is_never_deleted(dovecot: Dovecot, user: str, desk: Desk) -> None:
+    """Law 7: with `after = "delete"` the whole mail stays on the server, also when the limit is raised later; the others go."""
+    made = connector(dovecot.imap, user=user, max_size=10_000, after="delete")
+    desk.fetch(made)
+    dovecot.deliver(user, mail(0, "x" * 50_000))
+    dovecot.deliver(user, mail(1))
+    assert desk.fetch(made).stored == 2
+    assert list(dovecot.flags(user)) == [1]
+    with desk.database.durable() as connection:
+        connection.execute(update(schema.fetched).values(touched=False))
+    desk.fetch(connector(dovecot.imap, user=user, after="delete"))
+    assert list(dovecot.flags(user)) == [1]
+
+
 class Refusing:
     """An intake that has a passing fault for some mails, as with a full disk."""
 
@@ -243,15 +321,12 @@ class Refusing:
         self.max_size = desk.intake.max_size
         self.poison = b"Mail"
 
-    def submit_all(self, arrivals: Sequence[Arrival]) -> list[Future[Answer]]:
-        return [self._submit(arrival) for arrival in arrivals]
-
-    def _submit(self, arrival: Arrival) -> Future[Answer]:
-        if self.poison and self.poison in arrival.raw:
-            answer: Future[Answer] = Future()
-            answer.set_result(TryLater("disk full"))
-            return answer
-        return self._intake.submit(arrival)
+    def submit_all(self, arrivals: Sequence[Arrival]) -> Future[list[Answer]]:
+        refused = [bool(self.poison) and self.poison in arrival.raw for arrival in arrivals]
+        stored = iter(self._intake.submit_all([arrival for arrival, no in zip(arrivals, refused, strict=True) if not no]).result())
+        answers: Future[list[Answer]] = Future()
+        answers.set_result([TryLater("disk full") if no else next(stored) for no in refused])
+        return answers
 
 
 @pytest.mark.parametrize("poison", [b"Mail", b"Mail 3\r"])
@@ -328,7 +403,16 @@ def test_a_hostile_server_cannot_fill_the_memory(dovecot: Dovecot, meddler: Medd
 def test_a_dead_folder_stops_no_other(dovecot: Dovecot, user: str, sqlite_desk: Desk) -> None:
     """A folder that is not there is trouble somebody must look at; the mail of the others is taken in nevertheless."""
     dovecot.deliver(user, mail(0))
-    with pytest.raises(FetchTrouble, match="Nowhere") as met:
-        sqlite_desk.fetch(connector(dovecot.imap, user=user, start="archive", folders=["Nowhere", "INBOX"]))
-    assert met.value.meaning is Meaning.TROUBLE
+    came_to = sqlite_desk.fetch(connector(dovecot.imap, user=user, start="archive", folders=["Nowhere", "INBOX"]))
+    assert "Nowhere" in came_to.trouble
     assert sqlite_desk.subjects() == ["Mail 0"]
+    with pytest.raises(FetchTrouble, match="Nowhere") as met:
+        sqlite_desk.fetch(connector(dovecot.imap, user=user, start="archive", folders=["Nowhere"]))
+    assert met.value.meaning is Meaning.TROUBLE
+
+
+def test_no_secret_travels_to_another_machine_in_clear() -> None:
+    """Without encryption nothing is said to another host, not even hello."""
+    with pytest.raises(FetchTrouble, match="unencrypted") as met:
+        open_connection(Place("imap.invalid", 143, security="none", user="jo", secret=lambda: pytest.fail("it was asked for")))
+    assert met.value.meaning is Meaning.TROUBLE

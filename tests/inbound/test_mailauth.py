@@ -19,7 +19,7 @@ from gateway import checkup
 from gateway.inbound.mailauth import authenticate
 from gateway.inbound.mailauth import dkim as our_dkim
 from gateway.inbound.mailauth.authenticate import Authenticator
-from gateway.inbound.mailauth.dns import Lookups, resolver, server_of
+from gateway.inbound.mailauth.dns import Lookups, Patience, resolver, server_of
 from gateway.inbound.parse import parse
 from gateway.routing.authentication import Authentication, Dmarc
 from gateway.settings import MailauthSettings
@@ -107,6 +107,18 @@ def from_(address: str) -> bytes:
     return MAIL.replace(b"jo@acme.example", address.encode())
 
 
+def made_up(domain: bytes) -> bytes:
+    """A hundred signatures of as many domains below one."""
+    return b"".join(b"DKIM-Signature: v=1; a=rsa-sha256; d=n%d.%s; s=s1; h=from; bh=eA==; b=eA==\r\n" % (number, domain) for number in range(100))
+
+
+def from_last() -> bytes:
+    """Signed, and From is the last field: behind a thousand others it is none of those that are kept."""
+    field, _, rest = MAIL.partition(b"\r\n")
+    head, _, body = rest.partition(b"\r\n\r\n")
+    return signed(head + b"\r\n" + field + b"\r\n\r\n" + body)
+
+
 # ---------------------------------------------------------------- what DMARC makes of SPF and DKIM
 
 ROWS = [
@@ -128,7 +140,13 @@ ROWS = [
     ("strict, and only a subdomain signs", lambda: signed(from_("jo@strict.example"), domain="mail.strict.example"), {}, Dmarc.FAIL, "no aligned"),
     ("null sender, by HELO", lambda: MAIL, {"sender": "", "peer": PEER}, Dmarc.FAIL, "SPF none for mx.acme.example"),
     ("several authors", lambda: MAIL.replace(b"<jo@acme.example>", b"<jo@acme.example>, x@other.example"), {"peer": PEER}, Dmarc.NONE, "one author"),
-    ("two From fields", lambda: signed(b"From: x@acme.example\r\n" + MAIL), {"peer": PEER}, Dmarc.NONE, "one author"),
+    ("two From fields", lambda: signed(b"From: x@acme.example\r\n" + MAIL), {"peer": PEER}, Dmarc.NONE, "several From"),
+    ("two From fields, from elsewhere", lambda: signed(b"From: x@acme.example\r\n" + MAIL), {}, Dmarc.FAIL, "not the same"),
+    ("made-up signatures", lambda: made_up(b"a.b.c.d.e.acme.example") + MAIL, {}, Dmarc.FAIL, "DKIM fail for n0.a.b"),
+    ("made-up signatures before a good one", lambda: made_up(b"other.example") + signed(), {}, Dmarc.PASS, "DKIM pass"),
+    ("a header too long to be verified", lambda: b"X: " + b"y" * 200_000 + b"\r\n" + MAIL, {}, Dmarc.FAIL, "SPF fail"),
+    ("a signed header too long to be verified", lambda: signed().replace(b"\r\nFrom:", b"\r\nX: " + b"y" * 200_000 + b"\r\nFrom:"), {}, Dmarc.FAIL, "longer than"),
+    ("a From that only we see", lambda: b"X: y\r\nFrom : Boss <boss@acme.example>\r\n" + b"X: y\r\n" * 993 + from_last(), {}, Dmarc.FAIL, "not the same"),
     ("from inside", lambda: MAIL, {"peer": "127.0.0.1"}, Dmarc.NONE, "where the mail first comes in"),
     ("from a mailbox", lambda: MAIL, {"door": "imap", "peer": PEER}, Dmarc.NONE, "where the mail first comes in"),
     ("from inside, signed", lambda: signed(), {"peer": "10.1.2.3"}, Dmarc.PASS, "DKIM pass"),
@@ -303,7 +321,7 @@ def test_hostile_mails_cost_little(dns: DnsServer, name: str, raw: Callable[[], 
     made = raw()
     began = time.monotonic()
     lookups = Lookups(resolver((dns.address,)), 5, 60)
-    found = authenticate._weighed(made, "acme.example", Envelope("smtp", "x@elsewhere.example", peer=OTHER_PEER), lookups)
+    found = authenticate._weighed(made, parse(MAIL).from_, Envelope("smtp", "x@elsewhere.example", peer=OTHER_PEER), lookups)
     assert (found.dmarc is not Dmarc.PASS, time.monotonic() - began < 3) == (True, True), found.because
 
 
@@ -342,3 +360,20 @@ def test_the_check_command_tells_what_is_missing(example_setup: Setup, monkeypat
     monkeypatch.setattr(authenticate, "LIBRARIES", ("no_such_library",))
     (found,) = checkup.senders(own)
     assert (found.level, "guichet[mailauth]" in found.sentence, "support, claims" in found.sentence) == (checkup.Level.WARNING, True, True)
+
+
+def test_servers_that_never_answer_do_not_stop_all_reading() -> None:
+    """A flood of mails from domains without a DNS leaves each of them a second; it is as before after a while."""
+    now = [0.0]
+    patience = Patience(10.0, lambda: now[0])
+    waits = []
+    for _ in range(20):
+        waits.append(patience.seconds)
+        patience.waited(patience.seconds)
+    assert waits[0] == 10.0
+    assert waits[-1] == pytest.approx(1.0)
+    now[0] += 300
+    assert patience.seconds == 10.0
+    for _ in range(1_000):
+        patience.waited(0.2)
+    assert patience.seconds == 10.0, "who answers at once costs nothing"

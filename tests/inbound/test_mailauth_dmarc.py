@@ -113,3 +113,9 @@ def test_records(record: bytes, wanted: str | None) -> None:
     """RFC 9989 section 4.7: the version comes first and exactly so; what is not understood asks for nothing."""
     found = read(record, "acme.example")
     assert (found.policy_for("acme.example") if found else None) == wanted
+
+
+def test_neighbours_under_a_suffix_are_not_asked(dmarc: Dmarc, server: DnsServer) -> None:
+    """Whoever sends for a domain of their own under the suffix of the author's cannot make the answer wait for their DNS."""
+    assert dmarc.aligned("evil.co.uk", "bank.co.uk", strict=False) is False
+    assert server.asked == []

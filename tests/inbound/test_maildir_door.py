@@ -120,6 +120,8 @@ def test_files_are_deleted_if_so_wished(begun: Path, means: Means, database: Dat
     assert turn(means, after="delete").stored == 0
     assert (names(begun, "new"), names(begun, "cur")) == ([], ["002.M2P1.host:2,S"])
     assert [(row.full_size, row.bytes) for row in stored(database)][1] == (50_012, b"Subject: 2\n\n")
+    turn(dataclasses.replace(means, max_size=1_000_000), after="delete")
+    assert names(begun, "cur") == ["002.M2P1.host:2,S"]
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import logging
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -17,6 +19,7 @@ from sqlalchemy.exc import OperationalError
 
 from core.setup import Connector, Setup
 from gateway.clock import FakeClock
+from gateway.inbound.fetching import Fetched
 from gateway.inbound.poller import Poller
 from gateway.serve import Service
 from gateway.store import connector_status, fetched
@@ -169,6 +172,27 @@ def test_three_refused_log_ins_suspend_and_it_resumes_by_itself(
         assert not is_behind(connection, "support", clock.now() - timedelta(days=1))
 
 
+def test_a_folder_that_is_gone_holds_up_no_other(
+    dovecot: Dovecot, user: str, running: Running, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The others are read on the same connection as quickly as before; somebody is told once, and nothing is closed by time meanwhile."""
+    running.connectors = (connector(dovecot.imap, user=user, every="PT1S", idle=False, spam_folders=["Gone"]),)
+    with caplog.at_level(logging.INFO, "guichet.poll"):
+        running.poller()
+        wait_for(lambda: running.health().last_error)
+        for number in range(3):
+            dovecot.deliver(user, mail(number))
+            wait_for(lambda number=number: f"Mail {number}" in running.desk.subjects(), 15)
+    health = running.health()
+    assert "Gone" in health.last_error
+    assert health.suspended_until is None
+    said = [record.message for record in caplog.records]
+    assert said.count("mailbox_partly_read") == 1
+    assert "mailbox_connection_lost" not in said
+    with running.desk.database.read() as connection:
+        assert is_behind(connection, "support", clock.now())
+
+
 def test_a_database_that_is_away_is_no_fault_of_the_mailbox(dovecot: Dovecot, user: str, running: Running, caplog: pytest.LogCaptureFixture) -> None:
     """While the database is away mails wait in the mailbox; afterwards they come in once each, and the mailbox was never in trouble."""
     running.connectors = (connector(dovecot.imap, user=user, every="PT1S", after="delete"),)
@@ -253,3 +277,42 @@ def test_the_role_poll_opens_items(dovecot: Dovecot, user: str, tmp_path: Path, 
 def _rows(database: Database, table: Any) -> int:
     with database.read() as connection:
         return int(connection.execute(select(func.count()).select_from(table)).scalar() or 0)
+
+
+class _Stuck:
+    """A fetcher that hangs in its first look until it is let go."""
+
+    def __init__(self, go: threading.Event) -> None:
+        self._go = go
+
+    def open(self) -> None:
+        """Hangs."""
+        self._go.wait(30)
+
+    def fetch(self) -> Fetched:
+        return Fetched()
+
+    def wait(self, seconds: float, stopping: threading.Event) -> None:
+        stopping.wait(seconds)
+
+    def close(self) -> None:
+        """Nothing to let go."""
+
+
+def test_stopping_waits_once_for_all_mailboxes(running: Running, caplog: pytest.LogCaptureFixture) -> None:
+    """Ten servers that hang do not make the end of the service ten times as long; each is named in the log."""
+    go = threading.Event()
+    running.connectors = tuple(replace(connector(1), id=f"c{number}", name=f"stuck {number}") for number in range(10))
+    poller = Poller(running.desk.means(), lambda: Setup(connectors=running.connectors), holder="here/1/a", make=lambda *_: _Stuck(go))
+    poller.start()
+    wait_for(lambda: _leases(running) == 10)
+    began = time.monotonic()
+    poller.stop(2.0)
+    assert time.monotonic() - began < 10
+    go.set()
+    assert sum(record.message == "mailbox_still_busy" for record in caplog.records) == 10
+
+
+def _leases(running: Running) -> int:
+    with running.desk.database.read() as connection:
+        return int(connection.execute(select(func.count()).select_from(lease)).scalar() or 0)

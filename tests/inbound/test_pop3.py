@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -364,6 +365,17 @@ def test_a_size_that_is_a_lie(begun: Pop3Server, means: Means, database: Databas
     assert turn(means, begun.port).stored == 1
     (row,) = stored(database)
     assert row.full_size > 300_000 and len(row.bytes) < 1000
+
+
+@pytest.mark.parametrize("how", ["the limit is raised", "the server had said less"])
+def test_a_mail_of_which_only_the_header_is_ours_is_never_deleted(begun: Pop3Server, means: Means, how: str) -> None:
+    """Law 7: whatever the sizes are now, the whole mail stays on the server."""
+    begun.mails = {"a": mail(1, 300_000)}
+    if how == "the server had said less":
+        begun.replies = {"LIST": b"+OK\r\n1 99000\r\n.\r\n"}
+    assert turn(means, begun.port, after="delete").stored == 1
+    turn(dataclasses.replace(means, max_size=1_000_000) if how == "the limit is raised" else means, begun.port, after="delete")
+    assert list(begun.mails) == ["a"]
 
 
 @pytest.mark.parametrize("reply", [b"-ERR locked\r\n", b"hello?\r\n", b"\xff" * 100_000, b"+OK\r\n" + b"1 1 " * 50_000, None])

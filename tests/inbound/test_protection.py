@@ -151,3 +151,12 @@ def test_garbage_never_raises(data: bytes, cut: int) -> None:
     for one in (data, message[:cut], message, b"\x30\x80" * 5_000, SIGNED_OID + b"\x24\x80" * 5_000):
         signed_content(one)
         cms_kind(one)
+
+
+def test_pieces_that_reach_beyond_what_they_stand_in() -> None:
+    """A hundred thousand pieces that each say that they are all of the rest give no octet twice: nothing is multiplied."""
+    head = bytes.fromhex("308006092a864886f70d010702a0803080020101310030800609") + bytes.fromhex("2a864886f70d010701a0802480")
+    for piece in (bytes.fromhex("240604847fffffff"), bytes.fromhex("2402248004847fffffff0000")):
+        data = head + piece * 100_000 + b"\0\0"
+        content = signed_content(data)
+        assert content is None or len(content) <= len(data)

@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
+from core.brakes import Brakes
 from core.setup import BlockedAddress, BlockEffect, Conditions, Route, RouteKind, Setup
 from gateway.clock import FakeClock
 from gateway.inbound.isolate import read_mail
 from gateway.inbound.rehearse import Rehearsal, Stage, Which, rehearse
 from gateway.keys import Keys
+from gateway.store import brakes
 from gateway.store.engine import Database
 from tests.inbound.way_in import JO, SUPPORT, WayIn, a_raw
 
@@ -44,19 +46,32 @@ def without_ids(setup: Setup) -> Setup:
 
 
 def test_a_route_more(way: WayIn) -> None:
-    """Which mails, before and after, and why; what does not change is counted; a mail is no duplicate of itself, nor of what it opened."""
+    """Which mails, before and after, and why; mails of whomever that change alike are counted together; a mail is no duplicate of itself, nor of what it opened."""
     printer = way.take(a_raw(message_id="a@acme.example"))
     way.take(a_raw(message_id="b@acme.example", subject="Invoice 7", text="pay"))
+    way.take(a_raw(message_id="c@else.example", from_="kim@else.example", subject="Invoice 8", text="pay"))
     new = with_route(without_ids(way.setup), when=Conditions(subject_words=("invoice",)))
     found = rehearsed(way, new)
-    assert (found.mails, found.unchanged, found.changed_mails, found.not_read) == (2, 1, 1, 0)
-    (change,) = found.changes
+    assert (found.mails, found.unchanged, found.changed_mails, found.not_read) == (3, 1, 2, 0)
+    (change,) = [one for one in found.changes if one.sender == f"Jo <{JO}>"]
     assert (change.subject, change.recipient, change.sender) == ("Invoice 7", SUPPORT, f"Jo <{JO}>")
-    assert change.before.startswith("open General support / Question (acknowledged, for jo@acme.example")
-    assert change.after.startswith("open Claim (for jo@acme.example")
+    assert change.before.startswith("open General support / Question (acknowledged, at support")
+    assert change.after.startswith("open Claim (at support")
     assert change.because == "route “new”"
-    assert found.as_json()["counts"] == [{"before": change.before, "after": change.after, "mails": 1}]
+    assert found.as_json()["counts"] == [{"before": change.before, "after": change.after, "mails": 2}]
     assert change.id != printer["id"]
+
+
+def test_a_sender_who_is_braked_just_now(way: WayIn) -> None:
+    """The brake on new items counts this hour's mails, not those of a rehearsal: what the routes would do is shown all the same."""
+    way.take(a_raw(message_id="a@acme.example"))
+    with way.database.durable() as connection:
+        brakes.count_opened(connection, JO, 300, way.clock.now())
+        old = way.setups.current(connection)
+    stage = Stage(way.database, way.keys, way.clock, read_mail, Brakes(items_per_sender_hour=300))
+    (change,) = rehearse(stage, old, with_route(without_ids(way.setup))).changes
+    assert change.before.startswith("open General support")
+    assert change.after.startswith("open Claim")
 
 
 def test_the_same_desk_changes_nothing(way: WayIn) -> None:
@@ -82,7 +97,7 @@ def test_everything_a_desk_file_can_change(way: WayIn) -> None:
         "unhandled": replace(way.setup, routes=tuple(route for route in way.setup.routes if route.name != "help")),
         "reject as spam": replace(way.setup, blocked_addresses=(BlockedAddress(JO, BlockEffect.REJECT_AS_SPAM),)),
         "a test item": replace(way.setup, routes=(replace(way.setup.routes[0], test=True), *way.setup.routes[1:])),
-        "open General support / Question (for": replace(way.setup, routes=(fallback, *way.setup.routes[1:])),
+        "open General support / Question (at": replace(way.setup, routes=(fallback, *way.setup.routes[1:])),
     }
     for said, new in cases.items():
         assert said in " ".join(change.after for change in rehearsed(way, new).changes), said

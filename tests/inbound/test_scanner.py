@@ -177,7 +177,7 @@ def test_only_the_header_was_taken_in() -> None:
     """The mail says how large it is and where it still lies."""
     mail = inspect(None, b"From: a@x.org\r\nSubject: s\r\n\r\n", full_size=80_000_000)
     assert mail.partial
-    assert mail.defects[0].startswith("The mail is 80 MB large; only its header was taken in. The whole mail is still in the mailbox")
+    assert mail.defects[0].startswith("Only the header of this mail was taken in: the whole mail (80 MB) is too large")
 
 
 def test_its_absence_is_noted_once(database: Database, clock: FakeClock, clamd: FakeClamd, caplog: pytest.LogCaptureFixture) -> None:

@@ -168,3 +168,20 @@ def test_mutated_containers_never_raise(seed: bytes, at: list[tuple[int, int]], 
     contents = Contents.in_mail(raw)
     assert contents.of(found.attachments[0]) == bytes(data)
     assert all(len(contents.of(one)) == one.size for one in found.attachments if one.within)
+
+
+def test_a_million_strings_cost_nothing() -> None:
+    """Properties that nobody asks for are not decoded, whatever charset they claim, and none is decoded twice."""
+    several = struct.pack("<IHHI", 1, 0x101E, 0x3001, 300_000) + (struct.pack("<I", 1) + b"\xe9\0\0\0") * 300_000
+    began = time.process_time()
+    open_tnef(container(attribute(1, 0x9007, struct.pack("<II", 99_999, 0)), attribute(1, 0x9003, several)))
+    assert time.process_time() - began < 2.0
+
+
+def test_the_files_of_all_containers_share_a_bound() -> None:
+    """A mail of many small containers gives no more attachments than one of a large one, keeps all of itself, and says so."""
+    one = container(*(file(b"a.txt", b"x") for _ in range(300)))
+    mail = parse(multipart(b"mixed", *(part(b"application/ms-tnef", one) for _ in range(20))))
+    assert sum(bool(found.within) for found in mail.attachments) == 1_000
+    assert mail.partial
+    assert any("more than 1000 files" in said for said in mail.defects)

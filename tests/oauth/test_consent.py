@@ -7,6 +7,7 @@ import threading
 import urllib.request
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
+from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -14,6 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 import click
 import pytest
 
+from core.health import Health
 from core.setup import Setup
 from gateway.bootstrap import open_house
 from gateway.clock import FakeClock
@@ -22,6 +24,7 @@ from gateway.oauth.asking import Asking
 from gateway.oauth.consent import Answers, LogIn, finish, log_in, on_device
 from gateway.oauth.trouble import TokenTrouble
 from gateway.settings_source import load_settings
+from gateway.store import connector_status
 from tests.cli.conftest import Guichet, bare, guichet, installation, made_once  # noqa: F401  # fixtures
 from tests.oauth.conftest import SECRET, Provider, connector
 
@@ -167,6 +170,25 @@ def test_the_command_with_a_token_had_elsewhere(guichet: Guichet, installation: 
     assert "refresh-mine" not in said.err
     assert provider.asked[0]["refresh_token"] == "refresh-mine"
     assert token_now(installation) == "access-1"
+
+
+def test_after_consent_nothing_waits(guichet: Guichet, installation: Path, desk: Callable[..., None]) -> None:  # noqa: F811
+    """A mailbox that was suspended is tried at once when somebody has logged in, for fetching and for sending; what was wrong can still be read."""
+    desk()
+    house = open_house(load_settings(installation / "guichet.toml"))
+    try:
+        later = house.clock.now() + timedelta(hours=1)
+        with house.database.durable() as connection:
+            for name in ("fetch:support", "support"):
+                connector_status.save(connection, Health(name, refused_logins=3, suspended_until=later, probes=5, last_error="refused", last_error_at=later))
+        assert guichet("connector", "consent", "support", "--refresh-token", "-", stdin=b"refresh-mine\n").code == 0
+        with house.database.read() as connection:
+            for name in ("fetch:support", "support"):
+                health = connector_status.health(connection, name)
+                assert not health.rests(house.clock.now()) and not health.suspended
+                assert health.last_error == "refused"
+    finally:
+        house.close()
 
 
 def test_the_command_with_a_pasted_address(guichet: Guichet, installation: Path, desk: Callable[..., None]) -> None:  # noqa: F811

@@ -18,6 +18,7 @@ from gateway.clock import FakeClock
 from gateway.settings import Settings
 from gateway.store import schema
 from gateway.store.engine import Database
+from gateway.store.setups import Setups
 from gateway.store.version import HEAD
 from gateway.web.app import WebDoor, make_app, start_web
 
@@ -29,6 +30,7 @@ class SmallHouse:
     database: Database
     clock: FakeClock
     settings: Settings = field(default_factory=lambda: Settings(web={"port": 0}))
+    setups: Setups = field(default_factory=Setups)
 
 
 @pytest.fixture

@@ -272,3 +272,45 @@ def test_only_a_good_token_opens_anything(house: SmallHouse, door: WebDoor, spoi
         assert ask(door, path)[0] == 404
     assert read(house.keys, token, house.clock.now()) is None
     assert read(house.keys, good, house.clock.now()) is not None
+
+
+QUOTING = (
+    b"From: a@x.org\r\nTo: b@y.org\r\nSubject: s\r\nMIME-Version: 1.0\r\nContent-Type: text/html\r\n\r\n"
+    b'<p>new words</p><div class="gmail_quote"><div class="gmail_attr">On Monday, B wrote:</div><blockquote><div>old <b>words</b></div></blockquote></div>'
+)
+
+
+def test_quotations_are_folded_and_open_without_script(house: SmallHouse, seen: Callable[[str], Any]) -> None:
+    """E-49: the quoted part of a mail is closed until a person opens it, in a frame where no script runs."""
+    house.store("quoting", QUOTING)
+    frame = seen(f"/frame/{house.token('quoting')}/page").frames[1]
+    assert frame.get_by_text("new words").is_visible()
+    assert not frame.get_by_text("old words").is_visible()
+    frame.get_by_text("Quoted text").click()
+    assert frame.get_by_text("old words").is_visible()
+
+
+def test_a_mail_that_is_nothing_but_a_quotation_is_open(house: SmallHouse, door: WebDoor) -> None:
+    """Where all is quoted nobody has to click to see anything; its other tags stay as they are."""
+    house.store("only", b"x: y\r\n\r\n", html='<div class="guichet-quote"><blockquote><div>all <br>of it</div></blockquote></div>')
+    html = ask(door, f"/frame/{house.token('only')}")[2].decode()
+    assert "<body><details open><summary>Quoted text</summary><blockquote><div>all <br>of it</div></blockquote></details></body>" in html
+
+
+def test_the_page_speaks_the_readers_language(house: SmallHouse, door: WebDoor) -> None:
+    """The few words around a mail are French for a French browser, English for one of a language that we do not speak."""
+    house.store("pictures", QUOTING.replace(b"new words", b'<img src="https://x.example/a.png"><img src="https://x.example/b.png">'))
+    page = f"/frame/{house.token('pictures')}/page"
+    assert "2 images distantes ne sont pas chargées." in ask(door, page, Accept_Language="fr-FR,fr;q=0.9,en;q=0.8")[2].decode()
+    assert "2 remote images are not loaded." in ask(door, page, Accept_Language="xx, de;q=0.5")[2].decode()
+    assert "Texte cité" in ask(door, page.removesuffix("/page"), Accept_Language="fr")[2].decode()
+
+
+def test_html_stored_before_it_was_sanitised_is_sanitised_when_shown(house: SmallHouse, door: WebDoor) -> None:
+    """E-42 after an upgrade: a body of revision 0001 (`more` is null) holds the HTML as it came; no reader gets it so."""
+    house.store("upgraded", b"x: y\r\n\r\n", html='<p onclick="x()">words</p><script>alert(1)</script><img src="https://x.example/a.png">')
+    with house.database.durable() as connection:
+        connection.execute(schema.inbound_body.update().where(schema.inbound_body.c.inbound_id == "upgraded").values(more=None))
+    html = ask(door, f"/frame/{house.token('upgraded')}")[2].decode()
+    assert "<p>words</p>" in html and "script" not in html and ' src="https://x.example' not in html
+    assert "1 remote image is not loaded." in ask(door, f"/frame/{house.token('upgraded')}/page")[2].decode()

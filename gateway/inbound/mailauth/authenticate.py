@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from typing import Any
 
-from core.mail import Envelope, Mail
+from core.mail import Address, Envelope, Mail
 from core.setup import Provider, Setup
 from gateway.inbound.mailauth import dkim, dns, spf
 from gateway.inbound.mailauth.dmarc import Dmarc as DmarcOfMail
@@ -34,6 +34,7 @@ class Authenticator:
         self._settings = settings
         self._setup = setup
         self._resolver: Any = None
+        self._patience = dns.Patience(settings.timeout.total_seconds())
 
     def __call__(self, raw: bytes, mail: Mail, envelope: Envelope) -> Authentication | None:
         """What DMARC says of the author. None where no connector of the mail's recipients is our own mail exchanger."""
@@ -53,12 +54,18 @@ class Authenticator:
 
     def _judge(self, raw: bytes, mail: Mail, envelope: Envelope) -> Authentication:
         domains = {address.domain for address in mail.from_}
-        if len(domains) != 1 or "" in domains or len(mail.header_all("From")) != 1:
+        if len(domains) != 1 or "" in domains:
             return Authentication(because="the sender was not checked: the mail has not one author in one domain")
         if self._resolver is None:
             self._resolver = dns.resolver(self._settings.resolvers)
-        lookups = dns.Lookups(self._resolver, self._settings.timeout.total_seconds(), self._settings.most_queries)
-        return _weighed(raw, next(iter(domains)), envelope, lookups)
+        lookups = dns.Lookups(self._resolver, self._patience.seconds, self._settings.most_queries)
+        try:
+            found = _weighed(raw, mail.from_, envelope, lookups)
+        finally:
+            self._patience.waited(lookups.waited)
+        if found.dmarc is Dmarc.PASS and len(mail.header_all("From")) != 1:
+            return Authentication(because="checked by ourselves: the mail has several From fields, so that nothing vouches for the one that counts")
+        return found
 
 
 def _is_asked(mail: Mail, envelope: Envelope, setup: Setup) -> bool:
@@ -70,23 +77,26 @@ def _is_asked(mail: Mail, envelope: Envelope, setup: Setup) -> bool:
     return any(connector.name in named and connector.profile.provider is Provider.OWN_MX for connector in setup.connectors)
 
 
-def _weighed(raw: bytes, author: str, envelope: Envelope, lookups: dns.Lookups) -> Authentication:
-    """Pass as soon as one aligned way passes; a failure only where every way was seen to fail (RFC 9989 section 5.3)."""
+def _weighed(raw: bytes, authors: Sequence[Address], envelope: Envelope, lookups: dns.Lookups) -> Authentication:
+    """Pass as soon as one aligned way passes; a failure only where every way was seen to fail (RFC 9989 section 5.3). The authors are of one domain."""
+    author = authors[0].domain
     dmarc = DmarcOfMail(lookups)
     record = dmarc.policy(author)
     if record is None:
         return Authentication(because=f"checked by ourselves: {author} has no DMARC record")
-    trouble = ""
+    trouble = unreadable = ""
     signed: tuple[dkim.Signature, ...] = ()
     try:
-        signed = dkim.signatures(raw, lookups, lambda domain: dmarc.aligned(domain, author, strict=record.strict_dkim))
-    except (dkim.Unreadable, dns.DnsTrouble) as fault:
+        signed = dkim.signatures(raw, authors, lookups, lambda domain: dmarc.aligned(domain, author, strict=record.strict_dkim))
+    except dkim.Unreadable as fault:  # RFC 6376 section 6.1: no signature then; else whoever is to fail would only have to write such a mail
+        unreadable = f"no DKIM signature was verified: {fault}"
+    except dns.DnsTrouble as fault:
         trouble = str(fault)
     good = next((one for one in signed if one.passed), None)
     if good is not None:
         return Authentication(Dmarc.PASS, f"checked by ourselves: DMARC passed for {author}: {good}")
     sent, vouched, untold = _by_spf(dmarc, record, author, envelope, lookups)
-    details = "; ".join([*map(str, signed), str(sent)] if signed else ["no aligned DKIM signature", str(sent)])
+    details = "; ".join([*map(str, signed), str(sent)] if signed else [unreadable or "no aligned DKIM signature", str(sent)])
     if vouched:
         return Authentication(Dmarc.PASS, f"checked by ourselves: DMARC passed for {author}: {details}")
     undecided = trouble or untold or next((one.because for one in signed if one.passed is None), "")

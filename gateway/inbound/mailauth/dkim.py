@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
-from core.mail import domain_key
+from core.mail import Address, domain_key
+from gateway.inbound.address import read_addresses
 from gateway.inbound.mailauth.dns import DnsTrouble, Lookups
+from gateway.inbound.words import raw_text
 
 MOST_SIGNATURES = 5
 LEAST_BITS = 1_024
@@ -47,11 +49,14 @@ class Signature:
 
 
 class Unreadable(Exception):
-    """The mail is beyond what is verified (too many lines or fields); `str()` says why. Nothing follows from it."""
+    """The mail is beyond what is verified (too many lines or fields); `str()` says why. None of its signatures counts."""
 
 
-def signatures(raw: bytes, lookups: Lookups, wanted: Callable[[str], bool]) -> tuple[Signature, ...]:
-    """The signatures of the wanted domains (told as domain keys), verified until one passes. Raises Unreadable and DnsTrouble."""
+def signatures(raw: bytes, authors: Collection[Address], lookups: Lookups, wanted: Callable[[str], bool]) -> tuple[Signature, ...]:
+    """The signatures of the wanted domains (told as domain keys), verified until one passes. Raises Unreadable and DnsTrouble.
+
+    `authors` are whom we read in From: what the library verifies must be the same field.
+    """
     import dkim
 
     if not _is_signed(raw):
@@ -63,6 +68,7 @@ def signatures(raw: bytes, lookups: Lookups, wanted: Callable[[str], bool]) -> t
         raise Unreadable(f"its header cannot be read for DKIM ({type(fault).__name__})") from None
     if len(message.headers) > MOST_FIELDS:
         raise Unreadable(f"it has more than {MOST_FIELDS} header fields")
+    _require_same_author(message, authors)
     fields = [value for name, value in message.headers if name.lower() == b"dkim-signature"]
     found: list[Signature] = []
     bodies = _Bodies(message.body)
@@ -91,6 +97,14 @@ def _require_bounded(raw: bytes) -> None:
         raise Unreadable(f"its header is longer than {LONGEST_HEADER // 1024} KB")
     if raw.count(b"\n") > MOST_LINES:
         raise Unreadable(f"it has more than {MOST_LINES} lines")
+
+
+def _require_same_author(message: Any, authors: Collection[Address]) -> None:
+    """A header can be written so that two readers find different fields in it: then one is shown, and the other was signed."""
+    written = [value for name, value in message.headers if name.lower() == b"from"]
+    read = read_addresses(raw_text(written[0]), len(authors) + 1)[0] if len(written) == 1 else ()
+    if not read or [one.key for one in read] != [one.key for one in authors]:
+        raise Unreadable("its From is not the same to everybody who reads it")
 
 
 def _tags(field: bytes) -> dict[bytes, bytes]:

@@ -125,8 +125,11 @@ def _names(domain: str) -> list[str]:
 
 
 def _may_be_related(domain: str, author: str) -> bool:
-    """Two domains of one organization end alike; for others nobody need be asked."""
-    return domain.rpartition(".")[2] == author.rpartition(".")[2] and domain.split(".")[-2:] == author.split(".")[-2:]
+    """Two domains of one organization end alike, below the suffix under which anybody can register; for others nobody is asked, least of all their DNS."""
+    if domain.split(".")[-2:] != author.split(".")[-2:]:
+        return False
+    suffixes = _suffixes()
+    return bool(suffixes.privatesuffix(domain) == suffixes.privatesuffix(author))  # type: ignore[attr-defined]
 
 
 def _not_a_suffix(organization: str, domain: str) -> str:

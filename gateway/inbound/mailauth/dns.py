@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -34,6 +35,8 @@ class Lookups:
         self._answers: dict[tuple[str, str], tuple[Any, ...]] = {}
         self._troubles: dict[tuple[str, str], str] = {}
         self.asked = 0
+        self.waited = 0.0
+        """Seconds, all questions together."""
 
     @property
     def left(self) -> float:
@@ -67,6 +70,7 @@ class Lookups:
         if not self.left:
             raise DnsTrouble("the time for answers of the DNS is over")
         self.asked += 1
+        began = self._monotonic()
         try:
             answer = self._resolver.resolve(dns.name.from_text(name), kind, lifetime=self.left, search=False)
         except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
@@ -75,7 +79,41 @@ class Lookups:
             return ()  # no such name can exist
         except (dns.exception.DNSException, OSError) as fault:
             raise DnsTrouble(f"the DNS does not answer for {name[:100]} ({type(fault).__name__})") from None
+        finally:
+            self.waited += self._monotonic() - began
         return tuple(_plain(record, kind) for record in list(answer)[:MOST_RECORDS] if kind != "TXT" or sum(map(len, record.strings)) <= LONGEST_TEXT)
+
+
+class Patience:
+    """Seconds that the next mail may wait for the DNS: less after others waited long, so that domains whose servers never answer do not stop all reading."""
+
+    SPARE, LEAST, DRAIN = 60.0, 1.0, 0.2
+    """Seconds of waiting that are always there at first, those that each mail has in any case, and how many come back in a second."""
+
+    def __init__(self, most: float, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._most = most
+        self._monotonic = monotonic
+        self._spent = 0.0
+        self._at = monotonic()
+        self._lock = threading.Lock()
+
+    @property
+    def seconds(self) -> float:
+        """What is left for one mail."""
+        with self._lock:
+            self._drain()
+            return min(self._most, max(self.LEAST, self.SPARE - self._spent))
+
+    def waited(self, seconds: float) -> None:
+        """One mail waited so long; the first second is everybody's."""
+        with self._lock:
+            self._drain()
+            self._spent = min(self.SPARE, self._spent + max(0.0, seconds - self.LEAST))
+
+    def _drain(self) -> None:
+        now = self._monotonic()
+        self._spent = max(0.0, self._spent - self.DRAIN * (now - self._at))
+        self._at = now
 
 
 def _plain(record: Any, kind: str) -> Any:

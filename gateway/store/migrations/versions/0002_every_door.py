@@ -16,15 +16,13 @@ _JSON = sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=Tr
 
 def upgrade() -> None:
     """New tables, and columns that have a default for the rows that are there."""
-    with op.batch_alter_table("inbound", schema=None) as batch_op:
-        batch_op.add_column(sa.Column("helo", sa.String(length=320), server_default="", nullable=False))
-        batch_op.add_column(sa.Column("folder", sa.String(length=320), server_default="", nullable=False))
-        batch_op.add_column(sa.Column("spam", sa.Boolean(), server_default=sa.false(), nullable=False))
-        batch_op.add_column(sa.Column("full_size", sa.BigInteger(), server_default="0", nullable=False))
-    with op.batch_alter_table("inbound_body", schema=None) as batch_op:
-        batch_op.add_column(sa.Column("more", _JSON, nullable=True))
-    with op.batch_alter_table("item", schema=None) as batch_op:
-        batch_op.add_column(sa.Column("test", sa.Boolean(), server_default=sa.false(), nullable=False))
+    # not in batches: for a default that is an expression Alembic copies the whole table on SQLite, and `inbound` may be large
+    op.add_column("inbound", sa.Column("helo", sa.String(length=320), server_default="", nullable=False))
+    op.add_column("inbound", sa.Column("folder", sa.String(length=320), server_default="", nullable=False))
+    op.add_column("inbound", sa.Column("spam", sa.Boolean(), server_default=sa.false(), nullable=False))
+    op.add_column("inbound", sa.Column("full_size", sa.BigInteger(), server_default="0", nullable=False))
+    op.add_column("inbound_body", sa.Column("more", _JSON, nullable=True))
+    op.add_column("item", sa.Column("test", sa.Boolean(), server_default=sa.false(), nullable=False))
     op.create_table(
         "fetched",
         sa.Column("connector", sa.String(length=320), nullable=False),
