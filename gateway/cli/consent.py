@@ -40,6 +40,8 @@ def consent(ctx: click.Context, name: str, way: str, port: int, device: bool, re
         connector = current_setup(house).connector_named.get(name)
         if connector is None:
             raise Refused(f"There is no connector {name}; guichet connector list shows them.")
+        if getattr(connector, way).get("auth", "password") == "password":
+            raise Refused(f"Connector {name} logs in with a password; nobody's consent is needed. OAuth2 begins with auth = \"xoauth2\" in the desk file.")
         try:
             application = application_of(connector, way)
             if application.grant == APP_ONLY:

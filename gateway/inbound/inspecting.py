@@ -33,19 +33,18 @@ class Inspecting:
     def __call__(self, raw: bytes, mail: Mail, envelope: Envelope) -> Inspection:
         """Raises NotInspected when the scanner is away: the mail waits, and no attempt is counted."""
         if mail.attachments:
-            mail = replace(mail, attachments=self._marked(raw, judged(Contents.in_mail(raw), mail.attachments, self.setup().attachment_types)))
+            scanned = self.scan(raw) if self.scan is not None else None  # first: while it is away, looking into archives would be for nothing
+            mail = replace(mail, attachments=_marked(judged(Contents.in_mail(raw), mail.attachments, self.setup().attachment_types), scanned))
         return Inspection(_shortened(mail, envelope), self.authenticate(raw, mail, envelope) if self.authenticate is not None else None)
 
-    def _marked(self, raw: bytes, attachments: tuple[Attachment, ...]) -> tuple[Attachment, ...]:
-        """One verdict for the whole mail marks all of it: which part it was about is not told."""
-        if self.scan is None:
-            return attachments
-        scanned = self.scan(raw)
-        if scanned.virus:
-            return tuple(replace(one, danger=f"{VIRUS}{scanned.virus}") for one in attachments)
-        if scanned.too_large:
-            return tuple(replace(one, danger=one.danger or UNSCANNED) for one in attachments)
-        return attachments
+
+def _marked(attachments: tuple[Attachment, ...], scanned: Scanned | None) -> tuple[Attachment, ...]:
+    """One verdict for the whole mail marks all of it: which part it was about is not told."""
+    if scanned is not None and scanned.virus:
+        return tuple(replace(one, danger=f"{VIRUS}{scanned.virus}") for one in attachments)
+    if scanned is not None and scanned.too_large:
+        return tuple(replace(one, danger=one.danger or UNSCANNED) for one in attachments)
+    return attachments
 
 
 def _shortened(mail: Mail, envelope: Envelope) -> Mail:

@@ -45,7 +45,7 @@ TRIES = 4
 """How often one mail is decided again because something changed under it."""
 SOON = timedelta(seconds=2)
 """Before a mail that met a passing fault is looked at again."""
-UNINSPECTED = timedelta(seconds=15)
+UNINSPECTED = timedelta(seconds=30)
 """The same for one that waits for a scanner: there may be thousands of them."""
 
 GONE = "The worker ended three times while it was processing this mail."

@@ -254,6 +254,14 @@ def test_an_alias_without_a_route_is_a_warning(desk: Path) -> None:
     assert "line 70: connectors[1].aliases[1]: help@demo.example has no route" in warning
 
 
+@pytest.mark.parametrize("provider", ["google", "microsoft365"])
+def test_a_providers_marks_at_our_own_door_are_a_warning(desk: Path, provider: str) -> None:
+    """Whoever reaches our own SMTP door can write what is believed of a provider: allowed, and said."""
+    text = desk.read_text("utf-8").replace(SMTP, f'{SMTP}\nprofile = {{ provider = "{provider}" }}', 1)
+    desk.write_text(text, "utf-8")
+    assert any("profile.provider: anybody who reaches our own door" in warning for warning in read_desk(desk).warnings)
+
+
 def test_a_missing_or_binary_file_is_a_sentence(tmp_path: Path) -> None:
     """What is no readable text is refused by name."""
     with pytest.raises(DeskTrouble, match=r"nothing\.toml does not exist"):

@@ -225,6 +225,9 @@ def test_the_command_refuses_with_a_sentence(guichet: Guichet, desk: Callable[..
     desk(oauth_grant="client_credentials")
     said = guichet("connector", "consent", "support")
     assert said.code == 2 and "client_credentials" in said.err
+    desk(auth="password")
+    said = guichet("connector", "consent", "support")
+    assert said.code == 2 and "logs in with a password" in said.err
     desk()
     provider.script = [(400, {"error": "invalid_grant", "error_description": "no such token"})]
     said = guichet("connector", "consent", "support", "--refresh-token", "-", stdin=b"old\n")
