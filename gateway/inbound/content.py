@@ -32,6 +32,8 @@ _MOST_LINES = 20_000
 """Lines that are looked at; what is new stands at the top."""
 _BACK, _AHEAD = 6, 14
 """Lines a reply header may be wrapped over, and lines in which a header block must be complete."""
+_LOOKS = 2_000
+"""Lines that might end a reply header and are read together with those above; of further ones only the line itself is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,7 @@ class _Reading(Folding):
     def __init__(self, lines: list[str], drawn: Mapping[int, Drawn], answer: bool | None) -> None:
         super().__init__(lines, [kind_of(line) for line in lines], answer)
         self.drawn = drawn
+        self.looks = _LOOKS
         self.own = -1
         """The first line that is neither quoted nor a reply header, -1 as long as there is none."""
         for number, said in drawn.items():
@@ -188,7 +191,8 @@ class _Reading(Folding):
         quoted_next = self._next_kind(number) == Kind.QUOTE
         found = number if quoted_next and is_weak_header(line) else None
         joined, start = line, number
-        for _ in range(_BACK):
+        self.looks -= 1
+        for _ in range(_BACK if self.looks > 0 else 1):
             if is_header(joined, quoted_next):
                 found = start
                 if has_opener(joined):
