@@ -24,10 +24,21 @@ HELD_AGAIN = "A mail is held again: what was decided about it was undone."
 _THE_PAUSE = "undone"
 
 
-def undo_join(item: WorkItem, was: WorkItem, held_on: Iterable[WorkItem], scene: Scene, *, inbound_id: str, decided_at: datetime) -> Decision:
-    """The item as it was before the mail was joined: status, wait, clocks, people, marks. `was` is it before, `item` it now, unchanged since.
+def is_still(item: WorkItem, left: WorkItem) -> bool:
+    """Whether the item is as the join left it, but for what other mails hold up and say on it, which the undo keeps."""
+    seen = left.new_information and not item.new_information
+    still_stopped = set(left.clocks.stopped_by) <= set(item.clocks.stopped_by)
+    clocks = replace(item.clocks, stopped_by=left.clocks.stopped_by, stopped_at=left.clocks.stopped_at)
+    return still_stopped and not seen and replace(item, clocks=clocks, new_information=left.new_information, attention=left.attention) == left
 
-    The time in between does not count for its countdowns. `held_on` are other items that the mail waits on again.
+
+def undo_join(
+    item: WorkItem, was: WorkItem, held_on: Iterable[WorkItem], scene: Scene, *, inbound_id: str, decided_at: datetime, left: WorkItem | None = None
+) -> Decision:
+    """The item as it was before the mail was joined: status, wait, clocks, people, marks. `was` is it before, `item` it now.
+
+    `left`, if other mails came to it since, is it as the join left it; what they brought (`is_still`) stays. The time in between does not
+    count for its countdowns. `held_on` are other items that the mail waits on again.
     """
     moved = _back(item, was, scene)
     clocks = _without_pause(was.clocks, decided_at, scene.now)
@@ -39,7 +50,7 @@ def undo_join(item: WorkItem, was: WorkItem, held_on: Iterable[WorkItem], scene:
         updated_at=scene.now,
         updated_by=scene.by,
     )
-    after = place_people(after, people=scene.setup.user_of)
+    after = place_people(after if left is None else _with_others(after, item, left, scene.now), people=scene.setup.user_of)
     lines = change_entries(item, replace(moved, item=after), scene.now, scene.by, facts={"undone": inbound_id})
     return Decision(items=(after,), entries=(*lines, _line(item.id, scene, inbound_id))) + give_back(held_on, inbound_id, scene, text=HELD_AGAIN)
 
@@ -80,6 +91,15 @@ def _back(item: WorkItem, was: WorkItem, scene: Scene) -> Moved:
     if event is None:
         raise Refused(f"{item.ref} cannot go back to “{was.place}”; move the mail instead: inbound move.")
     return move(item, event, scene.now, scene.by)
+
+
+def _with_others(after: WorkItem, item: WorkItem, left: WorkItem, now: datetime) -> WorkItem:
+    """What other mails say and hold up stays so."""
+    clocks = after.clocks
+    for cause in item.clocks.stopped_by:
+        clocks = clocks if cause in left.clocks.stopped_by else clocks.stop(cause, now)
+    attention = after.attention if item.attention == left.attention else item.attention
+    return replace(after, clocks=clocks, new_information=after.new_information or item.new_information, attention=attention)
 
 
 def _without_pause(clocks: Clocks, since: datetime, now: datetime) -> Clocks:

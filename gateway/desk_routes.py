@@ -21,6 +21,7 @@ from gateway.desk_base import Json
 from gateway.desk_waiting import WaitingDesk
 from gateway.store import inbound_waiting, items, sight, unhandled
 from gateway.store.items import StaleItem
+from gateway.store.routes_by_hand import FROM_MAIL
 
 BATCH = 100
 """Messages of the backlog that one transaction gives to the workers again."""
@@ -61,7 +62,7 @@ class RouteDesk(WaitingDesk):
             scene = self._scene(connection, by)
             route = self._route(connection, inbound_id, kind, process, scene, more)
             if route not in scene.setup.routes:
-                self._save(connection, route, scene)
+                self._save(connection, route, scene, inbound_id)
             return route, self._backlog(connection, route, since, until, scene)
 
         route, backlog = self._durably(deed)
@@ -94,9 +95,9 @@ class RouteDesk(WaitingDesk):
         first = next((one for one in found if one.connector), found[0])
         return Lost(first.sender, first.recipient, connector or first.connector)
 
-    def _save(self, connection: Connection, route: Route, scene: Scene) -> None:
+    def _save(self, connection: Connection, route: Route, scene: Scene, inbound_id: str) -> None:
         """Nothing but this route is added; if somebody else changed the desk meanwhile, it is decided anew from what is there then."""
-        changes = self._setups.save(connection, with_route(scene.setup, route), scene.by, scene.now)
+        changes = self._setups.save(connection, with_route(scene.setup, route), scene.by, scene.now, noted={FROM_MAIL: inbound_id})
         if [(change.kind, change.name, change.change) for change in changes] != [("route", f"{route.connector}/{route.name}", "added")]:
             raise StaleItem("The desk")
 

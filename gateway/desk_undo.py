@@ -14,7 +14,7 @@ from core.mail import address_key
 from core.permissions import sees
 from core.refusal import Refused
 from core.scene import Scene
-from core.undoing import refused_undo, undo_join, undo_open
+from core.undoing import is_still, refused_undo, undo_join, undo_open
 from core.verdict import Action, InboundState
 from core.work_item import WorkItem
 from gateway.desk_base import Json
@@ -24,6 +24,8 @@ from gateway.store.inbound_waiting import Waiting
 from gateway.store.mail_on_item import UNDONE, MailLine
 
 MAILS = frozenset({EntryKind.MAIL_IN.value, EntryKind.MAIL_OUT.value, EntryKind.MAIL_HELD.value})
+BY_OTHERS = frozenset({EntryKind.LINK.value, EntryKind.ATTENTION.value, EntryKind.MAIL_HELD.value})
+"""Lines that another mail may write without changing what a join changed."""
 NOTHING = "Nobody decided about this mail by hand, so there is nothing to undo. A mail that stands on an item can be moved: inbound move."
 
 
@@ -96,7 +98,8 @@ class UndoDesk(WaitingDesk):
     def _remember(self, connection: Connection, inbound_id: str, item_id: str, before: Mapping[str, Any]) -> None:
         """Written on the line of the mail, with how the item was left."""
         line = mail_on_item.lines(connection, inbound_id, (item_id,))[0]
-        left = {"version": items.load(connection, (item_id,))[item_id].version, "line": mail_on_item.last_line(connection, item_id)}
+        item = items.load(connection, (item_id,))[item_id]
+        left = {"version": item.version, "line": mail_on_item.last_line(connection, item_id), "left": mail_on_item.kept(item)}
         mail_on_item.mark(connection, line, {"undo": {**before, **left}})
 
     # ------------------------------------------------------------ joined or opened
@@ -133,12 +136,20 @@ class UndoDesk(WaitingDesk):
             if mails:
                 raise refused_undo(item, mail_on_item.shown_since(mails))
             return undo_open(item, held_on.values(), scene, inbound_id=inbound_id)
-        if later or item.version != before["version"]:
-            raise refused_undo(item, mail_on_item.shown_since(later))
+        ours = [row for row in later if row.kind not in BY_OTHERS or row.inbound_id in (None, "", inbound_id)]
+        if ours or not self._is_as_left(item, before, later):
+            raise refused_undo(item, mail_on_item.shown_since(ours))
         if before["cancelled"]:
             raise refused_undo(item, "a mail that waited to be sent cancelled itself because of it")
         was, decided_at = mail_on_item.as_kept(item, before["item"]), datetime.fromisoformat(before["at"])
-        return undo_join(item, was, held_on.values(), scene, inbound_id=inbound_id, decided_at=decided_at)
+        left = mail_on_item.as_kept(item, before["left"]) if later else None
+        return undo_join(item, was, held_on.values(), scene, inbound_id=inbound_id, decided_at=decided_at, left=left)
+
+    def _is_as_left(self, item: WorkItem, before: Mapping[str, Any], later: list[Any]) -> bool:
+        """Whether nothing, or only other mails that nobody has dealt with, touched the item since."""
+        if not later:
+            return bool(item.version == before["version"])
+        return "left" in before and is_still(item, mail_on_item.as_kept(item, before["left"]))
 
     def _take_off(self, connection: Connection, inbound_id: str, line: MailLine, before: Mapping[str, Any], scene: Scene) -> None:
         """Ids, people and remembered addresses that the decision brought; the line stays, and says that it was undone."""

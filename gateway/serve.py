@@ -10,6 +10,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from gateway.bootstrap import House
+from gateway.store.engine import is_passing_fault
 from gateway.worker import INBOUND_QUEUE, OUTBOX_QUEUE
 
 if TYPE_CHECKING:
@@ -46,8 +47,12 @@ class Periodic:
         while not self._stop.is_set():
             try:
                 self._work()
-            except Exception:  # the outer edge of a role: leases heal the rows, the thread must live on
-                log.exception("turn_failed", extra={"role": threading.current_thread().name})
+            except Exception as fault:  # the outer edge of a role: leases heal the rows, the thread must live on
+                role = threading.current_thread().name
+                if is_passing_fault(fault):  # it comes every second as long as the database is away: no trace, least of all on a disk that is full
+                    log.error("turn_failed", extra={"role": role, "fault": f"{type(fault).__name__}: {getattr(fault, 'orig', None) or fault}"[:300]})
+                else:
+                    log.exception("turn_failed", extra={"role": role})
             self._stop.wait(self._seconds)
 
 

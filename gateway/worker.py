@@ -14,6 +14,8 @@ import dramatiq
 from dramatiq.brokers.stub import StubBroker
 from dramatiq.middleware import ShutdownNotifications
 
+from gateway.store.engine import is_passing_fault
+
 INBOUND_QUEUE = "inbound"
 OUTBOX_QUEUE = "outbox"
 IDS_PER_MESSAGE = 16
@@ -73,11 +75,11 @@ class Wakes:
         self._outbox_pending = threading.Event()
 
         def process_inbound(ids: list[str]) -> None:
-            inbound().process(ids)
+            _unless_away(INBOUND_QUEUE, lambda: inbound().process(ids))
 
         def send_due() -> None:
             self._outbox_pending.clear()
-            outbound().run_due()
+            _unless_away(OUTBOX_QUEUE, lambda: outbound().run_due())
 
         self._process: dramatiq.Actor[..., None] = dramatiq.actor(broker=self._brokers[INBOUND_QUEUE], queue_name=INBOUND_QUEUE)(process_inbound)
         self._send: dramatiq.Actor[..., None] = dramatiq.actor(broker=self._brokers[OUTBOX_QUEUE], queue_name=OUTBOX_QUEUE)(send_due)
@@ -112,3 +114,13 @@ class Wakes:
         except Exception as fault:  # each broker has its own errors, and none may reach who only wakes: the sweep finds the rows within a second
             self._outbox_pending.clear()
             log.warning("broker_away", extra={"fault": str(fault)[:200]})
+
+
+def _unless_away(queue: str, work: Callable[[], object]) -> None:
+    """While the database is away or the disk full, a line says so, and not a trace with every id for every wake; the sweep finds the rows."""
+    try:
+        work()
+    except Exception as fault:  # sorted: a fault of ours goes up to Dramatiq, which logs it whole
+        if not is_passing_fault(fault):
+            raise
+        log.warning("wake_put_off", extra={"queue": queue, "fault": type(fault).__name__})

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 import dramatiq
 import pytest
+from sqlalchemy.exc import OperationalError
 
+from gateway.serve import Periodic
 from gateway.worker import INBOUND_QUEUE, OUTBOX_QUEUE, Wakes, make_broker
 from tests.houses import wait_for
 
@@ -79,3 +82,31 @@ def test_losing_broker_loses_everything() -> None:
     actor = dramatiq.actor(broker=broker, queue_name="q", actor_name="a")(print)
     actor.send("x")
     assert isinstance(broker, dramatiq.brokers.stub.StubBroker) and broker.queues["q"].qsize() == 0
+
+
+def away(*_: object) -> None:
+    raise OperationalError("COMMIT", {}, Exception("database or disk is full"))
+
+
+class Away:
+    """Both handlers over a database that is away."""
+
+    process = run_due = away
+
+
+def test_a_database_that_is_away_fills_no_log(caplog: pytest.LogCaptureFixture) -> None:
+    """One line for a wake and one for a turn of a role, without traces or ids: the log may be on the disk that is full."""
+    caplog.set_level(logging.DEBUG)
+    wakes = Wakes("", Away, Away)
+    worker = wakes.start_workers(INBOUND_QUEUE, 1)
+    periodic = Periodic("a role", 0.01, away)
+    periodic.start()
+    try:
+        wakes.inbound(["a1", "a2"])
+        wait_for(lambda: {"wake_put_off", "turn_failed"} <= {record.message for record in caplog.records}, "both are said")
+    finally:
+        periodic.stop()
+        worker.stop()
+    told = [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert {record.message for record in told} == {"wake_put_off", "turn_failed"}
+    assert not any(record.exc_info for record in told)

@@ -12,6 +12,11 @@ from gateway.cli.house import acting, current_setup, json_option, opened, settin
 from gateway.cli.shown import say, say_json, say_table
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Connection
+
+    from core.setup_parts import Change
     from gateway.bootstrap import House
 
 
@@ -29,11 +34,16 @@ def command() -> None:
 @command.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--dry-run", is_flag=True, help="Only print what would change.")
+@click.option("--remove-routes", is_flag=True, help="Also remove routes that people made from mails (inbound route) and FILE does not have.")
 @click.option("--as", "by", metavar="EMAIL", help="Whom the history names; without it the first administrator.")
 @json_option
 @click.pass_context
-def apply(ctx: click.Context, file: Path, dry_run: bool, by: str | None, as_json: bool) -> None:
-    """Make the desk what FILE says, all or nothing; what is not in the file is removed. Applying twice changes nothing."""
+def apply(ctx: click.Context, file: Path, dry_run: bool, remove_routes: bool, by: str | None, as_json: bool) -> None:
+    """Make the desk what FILE says, all or nothing; what is not in the file is removed. Applying twice changes nothing.
+
+    Routes made from mails since FILE was exported are named, and removed only with --remove-routes. Exit 2: nothing was changed.
+    """
+    from core.refusal import Refused
     from core.setup_parts import diff
     from gateway.deskfile import read_desk
 
@@ -42,11 +52,18 @@ def apply(ctx: click.Context, file: Path, dry_run: bool, by: str | None, as_json
         click.echo(f"Warning: {warning}", err=True)
     with opened(ctx) as house:
         if dry_run:
-            changes = diff(current_setup(house), desk.setup)
+            with house.database.read() as connection:
+                changes = diff(house.setups.current(connection), desk.setup)
+                said = _would_lose(connection, changes, file)
+            if said:
+                click.echo(f"Warning: {said}", err=True)
         else:
             author = _author(house, by)
             with house.database.durable() as connection:
                 changes = house.setups.save(connection, desk.setup, author, house.clock.now())
+                said = "" if remove_routes else _would_lose(connection, changes, file)
+                if said:
+                    raise Refused(said)  # nothing of it was committed
     if as_json:
         say_json([asdict(change) for change in changes])
         return
@@ -56,6 +73,19 @@ def apply(ctx: click.Context, file: Path, dry_run: bool, by: str | None, as_json
         say("Nothing to change: the desk is already as the file says.")
     elif dry_run:
         say(f"{len(changes)} changes would be made; nothing was written. What they would do to the last mails: guichet route rehearse {file}")
+
+
+def _would_lose(connection: Connection, changes: Sequence[Change], file: Path) -> str:
+    """The sentence about routes that people made from mails and the file does not have; '' if there are none."""
+    from gateway.store.routes_by_hand import made_by_hand
+
+    made = made_by_hand(connection, [change.name for change in changes if change.kind == "route" and change.change == "removed"])
+    if not made:
+        return ""
+    return (
+        f"These routes were made from mails and are not in {file}, so applying it removes them: {', '.join(map(str, made))}. "
+        "To keep them, take them into the file (guichet config export shows them); to remove them, apply it with --remove-routes."
+    )
 
 
 def _author(house: House, by: str | None) -> str:

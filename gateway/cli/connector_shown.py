@@ -26,6 +26,7 @@ COLUMNS = (
     "taken_in",
     "waiting",
     "oldest_waiting_at",
+    "looked_at",
     "last_success_at",
 )
 ONE_FOLDER = {"pop3": ("POP3",), "maildir": ("Maildir",)}
@@ -37,7 +38,10 @@ CHOICES = ("now", "unseen", "since", "archive")
 @json_option
 @click.pass_context
 def list_(ctx: click.Context, as_json: bool) -> None:
-    """Every connector, how it takes mail in and sends it, and how fetching fares."""
+    """Every connector, how it takes mail in and sends it, and how fetching fares.
+
+    on_server, taken_in and waiting are as of looked_at: a mailbox that is suspended or in trouble keeps the figures of the last look.
+    """
     with opened(ctx) as house:
         connectors = current_setup(house).connectors
         figures = _figures(house, connectors)
@@ -177,6 +181,7 @@ def _line(connector: Connector, figures: MailboxFigures | None) -> dict[str, Any
         "taken_in": figures.stored,
         "waiting": figures.waiting,
         "oldest_waiting_at": _iso(figures.oldest_waiting_at),
+        "looked_at": _iso(figures.looked_at(_folders(connector))),
         "last_success_at": _iso(figures.health.last_success_at),
     }
 

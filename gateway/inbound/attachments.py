@@ -17,7 +17,7 @@ from gateway.inbound.charset import decode_text
 from gateway.inbound.cms import signed_content
 from gateway.inbound.container import Inner
 from gateway.inbound.embedded import id_of, referenced, same_id
-from gateway.inbound.filename import part_name
+from gateway.inbound.filename import is_named, part_name
 from gateway.inbound.invitation import MOST_BYTES, as_text, read_invitation
 from gateway.inbound.plain import text_of
 from gateway.inbound.protection import CLOSED, SENTENCES, is_opaque, opaque_kind, protections
@@ -49,7 +49,7 @@ def collect(raw: bytes, tree: Tree, choice: Choice, reading: Reading, budget: Bu
     shown = referenced(reading.html)
     room, files = budget.opened_bytes, budget.opened_files
     for index, part in enumerate(tree.leaves(), 1):
-        if part.start not in wanted or part.end <= part.body:
+        if part.start not in wanted or (part.end <= part.body and not is_named(part.disposition_parameters, part.parameters)):
             continue
         one = attachment_of(raw, part, index, shown)
         found.attachments.append(one)
@@ -82,7 +82,7 @@ def attachment_of(raw: bytes, part: Part, index: int, shown: frozenset[str]) -> 
     content_id = id_of(part)
     inline = bool(content_id) and (same_id(content_id) in shown or (part.inside == "multipart/related" and part.content_type.startswith("image/")))
     return Attachment(
-        name=part_name(part.disposition_parameters, part.parameters, part.content_type, index),
+        name=part_name(part.disposition_parameters, part.parameters, part.content_type, index, part.content_location),
         content_type=part.content_type,
         offset=part.body,
         length=length,
@@ -170,7 +170,7 @@ def _of_signed(container: Attachment, data: bytes, reading: Reading, budget: Bud
 
 
 def _signed_part(entity: bytes, part: Part, number: int) -> Inner:
-    name = part_name(part.disposition_parameters, part.parameters, part.content_type, number)
+    name = part_name(part.disposition_parameters, part.parameters, part.content_type, number, part.content_location)
     return Inner(name, decode_octets(entity[part.body : part.end], part.encoding), part.content_type, id_of(part))
 
 

@@ -40,6 +40,7 @@ _OPENINGS = re.compile(
 _RETURNED_TO = re.compile(r"^[> \t]{0,10}To:[ \t]{0,10}([^\n]{1,300})", re.IGNORECASE | re.MULTILINE)
 _ENVELOPE_ID = re.compile(r"^[> \t]{0,10}Original-Envelope-Id[ \t]{0,5}:[ \t]{0,10}([^\s]{1,200})", re.IGNORECASE | re.MULTILINE)
 _FINAL = re.compile(r"^[> \t]{0,10}(?:Final|Original)-Recipient[ \t]{0,5}:[ \t]{0,10}(?:rfc822[ \t]{0,5};)?[ \t]{0,10}<?([^\s<>]{1,320})>?", re.IGNORECASE | re.MULTILINE)
+_EMPTY_LINE = re.compile(r"\n[ \t]{0,20}\n")
 _ESCAPED_CODE = re.compile(r"\\x\{([0-9A-Fa-f]{1,6})\}")
 _READ = 256_000
 _TEXT = 64_000
@@ -64,7 +65,7 @@ def read_report(raw: bytes, tree: Tree, fields: dict[str, str], text: str) -> Re
 
 
 def _read(raw: bytes, leaves: list[Part], statuses: list[Part], fields: dict[str, str], text: str) -> Report | None:
-    groups = [group for part in statuses[:10] for group in _groups(content(raw, part))][:_GROUPS]
+    groups = [group for part in statuses[:10] for group in _groups(content(raw, part))][:_GROUPS] or _groups_told(text)
     prose = Prose(text)
     subject = fields.get("subject", "")[:300]
     recipients = [one for number, group in enumerate(groups) for one in _recipients(group, prose if number < _TOLD else NO_PROSE, subject)]
@@ -184,6 +185,14 @@ def _code_point(found: re.Match[str]) -> str:
     return chr(code) if code < 0xD800 or 0xDFFF < code < 0x110000 else "\ufffd"
 
 
+def _groups_told(text: str) -> list[dict[str, str]]:
+    """The groups that stand in the text, where a boundary is broken or a gateway made text of them."""
+    if _FINAL.search(text) is None:
+        return []
+    paragraphs = [one for one in _EMPTY_LINE.split(text, _GROUPS) if _FINAL.search(one)]
+    return [group for one in paragraphs for group in _groups(one.strip("\n").encode("utf-8", "replace"))][:_GROUPS]
+
+
 # ---------------------------------------------------------------- prose
 
 
@@ -192,12 +201,14 @@ def _guessed(raw: bytes, fields: dict[str, str], returned: dict[str, str], prose
     action = prose.action
     subject = fields.get("subject", "")[:300]
     found = []
-    for address in _failed_addresses(raw, fields, returned, prose, text):
+    addresses = _failed_addresses(raw, fields, returned, prose, text)
+    several = len(addresses) > 1
+    for address in addresses:
         told = prose.told_of(address)
         words = told.words or coded(text.split("\n", 500)[:500])
         told_codes = (STATUS.search(said) for said in (words, told.around, prose.text[:8_000]))
         stated = next((code.group(1) for code in told_codes if code is not None and code.group(1)[0] != "2"), "")
-        hard, reason = judge(action, stated, words, f"{told.around}\n{subject}\n{prose.text[:2_000]}")
+        hard, reason = judge(action, stated, words, f"{told.around}\n{subject}\n{prose.text[:2_000]}", block=told.around if several else None)
         found.append(FailedRecipient(address, action, stated, words, hard, reason))
     return found
 
@@ -220,5 +231,5 @@ def _failed_addresses(raw: bytes, fields: dict[str, str], returned: dict[str, st
         found = [one for one in named if one.lower() not in ours and not one.lower().startswith(_DAEMONS)][:5]
     if not found:
         returned_to = _RETURNED_TO.search(text)
-        found = ADDRESS.findall(returned_to.group(1))[:1] if returned_to and REPLY.search(text) else []
+        found = ADDRESS.findall(returned_to.group(1))[:1] if returned_to and (REPLY.search(text) or (prose.returns and RETURNED_ID.search(text))) else []
     return _distinct(found)[:50]

@@ -66,7 +66,8 @@ PHRASES: tuple[tuple[str, tuple[str, ...]], ...] = (
         "could not be found", "couldn't be found", "not be found", "no account", "nobody here", "no longer valid", "no longer available",
         "no longer exists", "unrouteable address", "this user doesn't", "invalid e-mail", "invalid email", "unknown email", "user_unknown",
         "mailbox unavailable", "person not", "not recognized", "not recognised", "nosuchuser", "no valid recipients", "list unknown",
-        "cannot deliver mail for", "recipient address rejected: unknown", "utilisateur inconnu", "adresse inconnue", "n'existe pas",
+        "delivery userid", "invalid userid", "unknown userid", "recipient addresses rejected : access denied", "cannot deliver mail for",
+        "recipient address rejected: unknown", "utilisateur inconnu", "adresse inconnue", "n'existe pas",
         "destinataire inconnu", "benutzer unbekannt", "empfänger unbekannt", "existiert nicht", "no existe", "desconocido", "non esiste",
         "sconosciuto", "existe pas", "宛先不明", "存在しません", "見つかりません",
     )),
@@ -106,6 +107,7 @@ PHRASES: tuple[tuple[str, tuple[str, ...]], ...] = (
         "looks like spam", "classified as", "appears to be unwanted", "bayes", "message was rejected due to classification", "high probability of",
         "suspicious", "antispam", "message content rejected", "rejected due to content", "ube ", "considered as",
     )),
+    ("loop", ("too many hops", "hop count", "loops back", "routing loop", "maximum hops")),
     ("rate_limit", (
         "too many", "rate limit", "throttl", "exceeded the rate", "rate that prevents", "receiving mail at a rate", "connection limit", "too fast",
         "limit exceeded", "exceeded the limit", "message rate", "sending rate", "try slower", "max defers and failures", "max emails per hour",
@@ -138,7 +140,7 @@ PHRASES: tuple[tuple[str, tuple[str, ...]], ...] = (
         "8bit", "smtputf8", "charset", "content rejected", "message content", "attachment", "header fields", "conversion", "improper use of",
         "message format", "message header", "improperly",
     )),
-    ("loop", ("too many hops", "hop count", "loop", "loops back", "routing loop", "duplicated message", "maximum hops")),
+    ("loop", ("loop", "duplicated message")),
     ("host_unknown", (
         "host unknown", "host or domain name not found", "domain name not found", "host not found", "unknown host", "name service error",
         "no such domain", "domain not found", "unknown domain", "domain does not exist", "nonexistent domain", "unrouteable address",

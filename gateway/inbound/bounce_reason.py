@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from gateway.inbound.bounce_phrases import PHRASES
-from gateway.inbound.bounce_text import after_data
+from gateway.inbound.bounce_text import after_data, before_recipient
 
 REPLY_CODE = re.compile(r"(?<![\d.])([45]\d\d)(?![\d.])")
 
@@ -71,15 +71,19 @@ _SURE = ("user doesn't have a",)
 _LOOKED_AT = 4_000
 
 
-def judge(action: str, status: str, words: str, around: str = "", *, local: bool = False) -> tuple[bool | None, str]:
+def judge(action: str, status: str, words: str, around: str = "", *, local: bool = False, block: str | None = None) -> tuple[bool | None, str]:
     """Whether the address is dead, and the reason, a word of `MEANING`. (None, '') for a mail that arrived.
 
     `around` is the prose near the server's words, asked only where these say nothing. `local`: a program at the recipient's said it, not a server.
+    `block`: the prose about this recipient alone, which tells at what step of the dialogue it was refused; `around` where None.
     """
     if action in ("delivered", "relayed", "expanded"):
         return None, ""
     reason = _reason(status, _flat(words), around)
-    if reason in HARD and after_data(f"{words}\n{around}") and not any(phrase in _flat(words) for phrase in _SURE):
+    step = around if block is None else block
+    if reason in HARD and before_recipient(words, step):
+        return False, "sender_refused"
+    if reason in HARD and after_data(f"{words}\n{step}") and not any(phrase in _flat(words) for phrase in _SURE):
         return False, "refused"
     if reason == "unknown":
         return (False if action != "failed" or status.startswith("4") else None), reason
@@ -110,7 +114,8 @@ An address that is *dead* gets no automatic mail for 60 days, and neither does o
 `guichet suppressed list` shows them, `guichet suppressed remove ADDRESS` takes one off. People can write to them all the same.
 
 The reason is told by the server's words, else by its enhanced code (`x` is any class), else by what stands around, else by the reply code. An
-address that is refused after the content was sent is not taken for dead: that is how filters answer.
+address that is refused after the content was sent is not taken for dead: that is how filters answer. Neither is one that was not named yet when the
+server refused: it refused the sender, or us.
 
 """
 

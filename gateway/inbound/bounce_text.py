@@ -45,6 +45,15 @@ _AFTER_DATA = (
 )
 _UNKNOWN_AFTER_DATA = re.compile(r">>> DATA\s{1,10}<<< 5\d\d")
 _RCPT_MISSING = ("<<< 503", "no valid recipients", "need rcpt", "no recipients")
+_BEFORE_RECIPIENT = (
+    "after mail from", "after pipelined mail from", "in reply to mail from", "after helo", "after ehlo", "in reply to helo", "in reply to ehlo",
+    "after initial connection", "but greeting failed", "but my name was rejected", "but sender was rejected",
+)
+_REFUSED_BEFORE = re.compile(r">>> (?:MAIL FROM|HELO|EHLO)[^\n]{0,500}\n[> \t]{0,12}<<< ([45]\d\d[^\n]{0,500})", re.IGNORECASE)
+"""A transcript in which the answer to one of these commands is the refusal."""
+_ANSWER = 60
+_SUMMARY_LINE = re.compile(r"[> \t]{0,12}(to|subject|sent|from|date):", re.IGNORECASE)
+_SUMMARY_NEAR = 3
 _MOMENT = re.compile(r"on [^:]{4,40}\d:\d\d")
 _TEMPORARY = (
     "delayed", "will be retried", "not yet been delivered", "warning message only", "warning only", "still trying", "temporarily deferred",
@@ -74,7 +83,9 @@ class Prose:
 
     def __init__(self, text: str) -> None:
         lines = text.split("\n", _MOST_LINES)[:_MOST_LINES]
-        self.lines = lines[: _end_of_prose(lines) or len(lines)]
+        end = _end_of_prose(lines) or len(lines)
+        self.lines = lines[:end]
+        self._ended = end < len(lines)
         self.text = "\n".join(self.lines)
 
     @property
@@ -89,11 +100,12 @@ class Prose:
         """The recipients that stand first on a line, each with the lines below it up to the next one. Linear in the number of lines."""
         lines = self.lines
         heads = [(number, found.group(1).rstrip(".")) for number, line in enumerate(lines) if (found := _LISTED.match(line[:600])) and not _ends(line)]
+        heads = _without_summary(lines, heads)
         told = []
         for position, (number, address) in enumerate(heads[:_MOST]):
             following = heads[position + 1][0] if position + 1 < len(heads) else len(lines)
             block = _block(lines, number, min(following, number + _BLOCK_LINES))
-            told.append(Told(address, spoken(block, address), "\n".join([*block, _before(lines, number)])))
+            told.append(Told(address, spoken(block, address), self._with_end(["\n".join([*block, _before(lines, number)])])))
         return tuple(told)
 
     def told_of(self, address: str) -> Told:
@@ -104,17 +116,53 @@ class Prose:
             return next((one for one in named if REPLY.search(one.words) or STATUS.search(one.words)), named[-1])
         number = next((number for number, line in enumerate(self.lines) if lowered in line.lower()), -1)
         block = _block(self.lines, max(number, 0), max(number, 0) + _BLOCK_LINES)
-        return Told(address, spoken(block, address) if number >= 0 else coded(self.lines), "\n".join(block)[:_LOOKED_AT])
+        return Told(address, spoken(block, address) if number >= 0 else coded(self.lines), self._with_end(block))
+
+    def _with_end(self, block: list[str]) -> str:
+        """The lines of a recipient, with the answer that a longer transcript of pipelined commands ends in (RFC 2920 section 3.1)."""
+        around = "\n".join(block)[: _LOOKED_AT - 3 * _WORDS]
+        return f"{around}\n{self._rcpt_missing}" if self._rcpt_missing and ">>> DATA" in around else around
+
+    @cached_property
+    def _rcpt_missing(self) -> str:
+        return next((line[:_WORDS] for line in self.lines if any(words in line[:_WORDS].lower() for words in _RCPT_MISSING)), "")
+
+    @property
+    def returns(self) -> bool:
+        """Whether the prose says at its end that the mail is returned, and its header follows."""
+        return self._ended and any(_ends(line) for line in self.lines[-_SUMMARY_NEAR:])
 
 
 def _end_of_prose(lines: list[str]) -> int:
     """Where the returned mail begins: its header shows by two fields within a few lines, or by one that prose has not."""
     fields = [(number, found.group(1).lower()) for number, line in enumerate(lines) if (found := _FIELD.match(line[:100]))]
     sent = [number for number, line in enumerate(lines) if line.lstrip()[:5].lower() == "sent:"]
-    fields = [one for one in fields if not any(abs(number - one[0]) < _FIELDS_NEAR for number in sent[:20])]  # a summary, by Exchange
+    fields = [one for one in fields if one[1] in _SURE_FIELDS or not any(abs(number - one[0]) < _FIELDS_NEAR for number in sent[:20])]  # a summary, by Exchange
     near = (first for (first, one), (second, other) in pairwise(fields) if second - first <= _FIELDS_NEAR and one != other)
     sure = (number for number, name in fields if name in _SURE_FIELDS)
     return min(next(near, len(lines)), next(sure, len(lines)))
+
+
+def _without_summary(lines: list[str], heads: list[tuple[int, str]]) -> list[tuple[int, str]]:
+    """Without the `To:` of a summary of the mail where a list of those who did not get it follows: the others got it."""
+    summaries = {number for number, _ in heads if _is_summary(lines, number)}
+    if not summaries:
+        return heads
+    first = min(summaries)
+    introduced = any(
+        number > first and number not in summaries and any(line.rstrip().endswith(":") for line in lines[max(0, number - _SUMMARY_NEAR) : number])
+        for number, _ in heads
+    )
+    return [head for head in heads if head[0] not in summaries] if introduced else heads
+
+
+def _is_summary(lines: list[str], number: int) -> bool:
+    """Whether a line is a `To:` with another field of a mail next to it."""
+    found = _SUMMARY_LINE.match(lines[number][:100])
+    if found is None or found.group(1).lower() != "to":
+        return False
+    near = lines[max(0, number - _SUMMARY_NEAR) : number + _SUMMARY_NEAR + 1]
+    return any((other := _SUMMARY_LINE.match(line[:100])) is not None and other.group(1).lower() != "to" for line in near)
 
 
 def _before(lines: list[str], number: int) -> str:
@@ -183,6 +231,15 @@ def after_data(context: str) -> bool:
     if any(words in lowered for words in _AFTER_DATA):
         return True
     return bool(_UNKNOWN_AFTER_DATA.search(context[:_LOOKED_AT])) and not any(words in lowered for words in _RCPT_MISSING)
+
+
+def before_recipient(words: str, context: str) -> bool:
+    """Whether the refusal came before the address was named (RFC 5321 section 3.3): then it is about the sender or about us."""
+    lowered = f"{words}\n{context}"[:_LOOKED_AT].lower()
+    if any(step in lowered for step in _BEFORE_RECIPIENT):
+        return True
+    said = sentence(words)
+    return any(sentence(answer)[:_ANSWER] in said for answer in _REFUSED_BEFORE.findall(context[:_LOOKED_AT]))
 
 
 def sentence(words: str) -> str:

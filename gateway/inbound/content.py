@@ -7,13 +7,15 @@ from dataclasses import dataclass
 
 from gateway.inbound.folding import Folding
 from gateway.inbound.html_quotes import Drawn
+from gateway.inbound.label import LONGEST, field_in, label_kind, labels_within
 from gateway.inbound.line import (
-    LONGEST,
     Kind,
     begins_with_date,
+    has_clock,
     has_opener,
     is_dated_and_addressed,
     is_forward,
+    is_framed,
     is_header,
     is_header_without_colon,
     is_marker,
@@ -22,16 +24,21 @@ from gateway.inbound.line import (
     is_strong_header,
     is_verb_only,
     is_weak_header,
+    is_wrapped_off,
     kind_of,
-    label_kind,
     may_mark,
     normal,
+    shared_from,
 )
 
 _MOST_LINES = 20_000
 """Lines that are looked at; what is new stands at the top."""
 _BACK, _AHEAD = 6, 14
 """Lines a reply header may be wrapped over, and lines in which a header block must be complete."""
+_ABOVE = 4
+"""Lines in which a header must begin that is set in quote marks as a whole."""
+_DEAR = 10
+"""What it costs of those below to look for a whole header block in one line."""
 _LOOKS = 2_000
 """Lines that might end a reply header and are read together with those above; of further ones only the line itself is."""
 
@@ -52,8 +59,22 @@ def split(text: str, *, forwarded: bool = False, answer: bool | None = None) -> 
     """
     if forwarded:
         return text.strip("\n"), ""
-    lines = text.split("\n")
+    lines = lines_of(text)
     return sides(lines, split_lines(lines, answer=answer).quoted)
+
+
+def lines_of(text: str) -> list[str]:
+    """The lines of a text; a reply header that a program put behind somebody's last words, in one line with them, gets a line of its own."""
+    lines = text.split("\n")
+    parted: dict[int, tuple[str, str]] = {}
+    for number, line in enumerate(lines[:_MOST_LINES]):
+        if line.rstrip()[-1:] == ":" and _quoted_below(lines, number):
+            pieces = shared_from(line)
+            if pieces is not None:
+                parted[number] = pieces
+    if not parted:
+        return lines
+    return [piece for number, line in enumerate(lines) for piece in parted.get(number, (line,))]
 
 
 def split_lines(lines: list[str], *, answer: bool | None = None, drawn: Mapping[int, Drawn] | None = None) -> Split:
@@ -77,6 +98,11 @@ def sides(lines: list[str], quoted: list[bool]) -> tuple[str, str]:
     return "\n".join(new).strip("\n"), "\n".join(old).strip("\n")
 
 
+def _quoted_below(lines: list[str], number: int) -> bool:
+    below = next((line for line in lines[number + 1 : number + 4] if line.strip()), "")
+    return kind_of(below) == Kind.QUOTE and kind_of(lines[number]) == Kind.TEXT
+
+
 class _Reading(Folding):
     """Finds the line from which on everything is quoted."""
 
@@ -86,9 +112,18 @@ class _Reading(Folding):
         self.looks = _LOOKS
         self.own = -1
         """The first line that is neither quoted nor a reply header, -1 as long as there is none."""
+        if not self.first and Kind.QUOTE in self.kinds:
+            self._mend_quotes()
         for number, said in drawn.items():
             if number < len(lines) and said is Drawn.QUOTE:
                 self.kinds[number] = Kind.QUOTE
+
+    def _mend_quotes(self) -> None:
+        """A single line between quoted ones that the program wrapped off the one above without quoting it is quoted, too."""
+        for number, kind in enumerate(self.kinds[1:-1], 1):
+            if kind == Kind.TEXT and self.kinds[number - 1] == Kind.QUOTE == self.kinds[number + 1]:
+                if is_wrapped_off(self.lines[number - 1], self.lines[number]):
+                    self.kinds[number] = Kind.QUOTE
 
     def find_cut(self) -> None:
         """Look for the first line from which on everything is quoted, and mark the reply headers above quoted lines."""
@@ -115,11 +150,18 @@ class _Reading(Folding):
         return True
 
     def _forwards(self, number: int, line: str) -> bool:
-        """Whether a quotation that nothing announces begins with the words of a forward."""
+        """Whether a quotation that nothing announces begins with the words of a forward, or with the header of a mail."""
         opens = not self.reply and (self.own < 0 or (number > 0 and self.kinds[number - 1] != Kind.QUOTE))
         words = line.lstrip("> ")
-        self.forward = opens and (is_forward(words) or (self.first and is_separator(words)))
+        self.forward = opens and (is_forward(words) or (self.first and (is_separator(words) or self._opens_with_header(number))))
         return self.forward
+
+    def _opens_with_header(self, number: int) -> bool:
+        """Whether the first lines of the quotation that begins here are the header of a mail, below words in any language (Apple Mail)."""
+        if self.kinds[number - 1 : number] == [Kind.QUOTE]:
+            return False
+        said = [line[:LONGEST].lstrip("> \t\u00a0") for line in self.lines[number : number + _ABOVE + _AHEAD]]
+        return any(_is_block(said[start:]) for start in range(_ABOVE))
 
     def _ends_search(self, number: int, line: str) -> bool:
         if is_forward(line):
@@ -148,11 +190,11 @@ class _Reading(Folding):
         return False
 
     def _cut(self, number: int) -> None:
-        """Everything from here is quoted, with a rule drawn right above it."""
+        """Everything from here is quoted, with a rule drawn right above it, or words between dashes in any language."""
         above = number - 1
         while above > 0 and self.kinds[above] == Kind.EMPTY:
             above -= 1
-        self.end = above if above >= 0 and is_rule(self.lines[above]) else number
+        self.end = above if above >= 0 and (is_rule(self.lines[above]) or is_framed(self.lines[above])) else number
         self.reply = True
 
     def _header_found(self, start: int, number: int) -> bool:
@@ -197,7 +239,12 @@ class _Reading(Folding):
                 found = start
                 if has_opener(joined):
                     break
-            elif quoted_next and joined.endswith(">:") and begins_with_date(joined) and is_dated_and_addressed(joined):
+            elif (
+                joined.endswith(">:")
+                and begins_with_date(joined)
+                and is_dated_and_addressed(joined)
+                and (quoted_next or (not self.first and has_clock(joined)))
+            ):
                 return start
             if not self._continues(start, joined):
                 break
@@ -212,17 +259,16 @@ class _Reading(Folding):
         return self.kinds[start - 1] != Kind.EMPTY or (joined.startswith(("<", ">")) and start > 1)
 
     def _is_block(self, number: int) -> bool:
-        """Whether a block of header lines begins here: From, and two of date, recipient and subject in the lines below."""
-        if label_kind(self.lines[number]) is None:
+        """Whether a block of header lines begins here."""
+        line = self.lines[number]
+        return label_kind(line) is not None and (self._is_block_in_a_line(line) or _is_block(self.lines[number : number + _AHEAD]))
+
+    def _is_block_in_a_line(self, line: str) -> bool:
+        """Whether all of it stands in one line, as where a page was made a text."""
+        if line.count(":", 0, LONGEST) < 4 or self.looks <= 0:
             return False
-        found: set[str] = set()
-        for line in self.lines[number : number + _AHEAD]:
-            kind = label_kind(line)
-            if kind is not None:
-                found.add(kind)
-            elif line.strip() and not line.startswith((" ", "\t")) and not found & {"to", "cc"}:
-                break
-        return "from" in found and len(found & {"date", "to", "subject"}) >= 2
+        self.looks -= _DEAR
+        return labels_within(line[:LONGEST]).keys() >= {"from", "date", "to", "subject"}
 
     def away(self) -> list[bool]:
         """For each line that was looked at whether it is quoted."""
@@ -231,3 +277,17 @@ class _Reading(Folding):
         headers = not self.forward
         end, folded = self.end, self.folded
         return [number >= end or number in folded or (headers and kind == Kind.HEADER) for number, kind in enumerate(self.kinds)]
+
+
+def _is_block(lines: list[str]) -> bool:
+    """Whether the first of these lines begins a block of header lines: From, and two of date, recipient and subject in the lines below."""
+    if not lines or label_kind(lines[0]) is None:
+        return False
+    found: set[str] = set()
+    for line in lines[:_AHEAD]:
+        kind = label_kind(line)
+        if kind is not None:
+            found.add(kind)
+        elif line.strip() and not line.startswith((" ", "\t", "<")) and not found & {"to", "cc"} and field_in(line) is None:
+            break
+    return "from" in found and len(found & {"date", "to", "subject"}) >= 2

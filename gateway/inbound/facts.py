@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -18,22 +18,19 @@ from core.setup import Connector, RouteEffect, Setup
 from core.verdict import Resolution
 from core.work_item import WorkItem
 from gateway.inbound.signatures import Signatures
+from gateway.inbound.targets import MOST_ITEMS, targets_of
 from gateway.keys import Keys
 from gateway.routing.authentication import Authentication
 from gateway.routing.classify import is_null_sender
 from gateway.routing.facts import Facts, Outgoing, Sender, Taken, Target
-from gateway.routing.match import REPLACING_LINKS, SPLIT_LINK, message_ids
+from gateway.routing.match import message_ids
 from gateway.routing.own_lists import Author, real_author
-from gateway.routing.recipients import Recipient, recipients
+from gateway.routing.recipients import Recipient, Strange, recipients
 from gateway.routing.vouching import judge
 from gateway.store import brakes, contacts, intake_keys, items, outbox_rows
 
-FOLLOWED_LINKS = frozenset({*REPLACING_LINKS, SPLIT_LINK, "followed_by"})
 MOST_IDS = 60
 """Ids of one mail that are looked up: In-Reply-To, and the newest of References."""
-MOST_ITEMS = 200
-MOST_ROUNDS = 5
-"""Steps from item to item that are read; a longer chain ends where reading ends."""
 MOST_PEOPLE = 50
 MOST_COPIES = 200
 
@@ -44,6 +41,19 @@ class Read:
 
     facts: Facts
     mail_facts: MailFacts
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """What a mail names: our recipients, the Message-IDs it points to with what our signatures say of them, and the items found by id and reference."""
+
+    ours: tuple[Recipient, ...]
+    strange: tuple[Strange, ...]
+    ids: Sequence[str]
+    signed: frozenset[str]
+    outdated: frozenset[str]
+    known: Mapping[str, tuple[KnownId, ...]]
+    by_ref: Mapping[str, WorkItem]
 
 
 class NotYet(Exception):
@@ -78,44 +88,15 @@ class FactReader:
         the mails that wait on them, so that a mail is either overtaken or has left.
         """
         lock = lock and connection.dialect.name != "sqlite"  # there is one writer on SQLite
-        found, strange = recipients(mail, envelope, setup)
-        ours = tuple(self._signatures.verified(recipient) for recipient in found)
         received_at = envelope.received_at or now
-        ids = [message_id for _, message_id in message_ids(mail)[:MOST_IDS]]
-        signed, outdated = self._signatures.ids(connection, ids, received_at)
-        known = items.known_ids(connection, (*ids, mail.message_id))
-        by_ref = items.by_refs(connection, self._refs(mail, ours, setup))
-        ours = tuple(self._signatures.aged(recipient, by_ref, received_at) for recipient in ours)
-        returned = self._returned(connection, mail, ours, by_ref)
-        pointed = {one.item_id for message_id in ids for one in known.get(message_id, ())} | {item.id for item in by_ref.values()}
-        if returned is not None and returned.item_id:
-            pointed.add(returned.item_id)
-        targets = _targets(connection, pointed, {} if lock else {item.id: item for item in by_ref.values()}, lock=lock)
+        named = self._named(connection, mail, envelope, setup, received_at)
+        returned = self._returned(connection, mail, named.ours, named.by_ref)
+        targets = targets_of(connection, _pointed(named, returned), {} if lock else {item.id: item for item in named.by_ref.values()}, lock=lock)
         people = _people(connection, mail)
-        own_id = self._keys.verified_message_id(mail.message_id)
-        own = outbox_rows.get(connection, own_id) if own_id else None
-        facts = Facts(
-            setup=setup,
-            inbound_id=inbound_id,
-            received_at=received_at,
-            recipients=ours,
-            strange=strange,
-            sender=self._sender(
-                connection, mail, setup, people, checked or judge(mail, envelope, _connectors(ours, setup)), judged=bool(targets), said=said
-            ),
-            null_sender=is_null_sender(mail, envelope),
-            archive=envelope.archive,
-            signed=signed,
-            outdated=outdated,
-            known={message_id: tuple(dict.fromkeys(one.item_id for one in found)) for message_id, found in known.items()},
-            by_ref={ref: item.id for ref, item in by_ref.items()},
-            targets=targets,
-            taken=_taken(connection, mail, ours),
-            is_own=bool(own_id),
-            own=_outgoing(own),
-            returned=_outgoing(returned),
-        )
-        copies = _copies(connection, inbound_id, mail, known) if mail.message_id in known else ()
+        known = checked or judge(mail, envelope, _connectors(named.ours, setup))
+        sender = self._sender(connection, mail, setup, people, known, judged=bool(targets), said=said)
+        facts = self._facts(connection, inbound_id, mail, envelope, setup, named, targets, sender, returned, received_at)
+        copies = _copies(connection, inbound_id, mail, named.known) if mail.message_id in named.known else ()
         mail_facts = self._mail_facts(facts, mail, people, copies, returned)
         return Read(facts, replace(mail_facts, unsent=outbox_rows.unsent_of(connection, targets)) if targets else mail_facts)
 
@@ -145,6 +126,52 @@ class FactReader:
         )
 
     # ------------------------------------------------------------ pieces
+
+    def _named(self, connection: Connection, mail: Mail, envelope: Envelope, setup: Setup, received_at: datetime) -> _Named:
+        """Everything in the mail that may point to an item, and what we know of it."""
+        found, strange = recipients(mail, envelope, setup)
+        ours = tuple(self._signatures.verified(recipient) for recipient in found)
+        ids = [message_id for _, message_id in message_ids(mail)[:MOST_IDS]]
+        signed, outdated = self._signatures.ids(connection, ids, received_at)
+        known = items.known_ids(connection, (*ids, mail.message_id))
+        by_ref = items.by_refs(connection, self._refs(mail, ours, setup))
+        ours = tuple(self._signatures.aged(recipient, by_ref, received_at) for recipient in ours)
+        return _Named(ours, strange, ids, signed, outdated, known, by_ref)
+
+    def _facts(
+        self,
+        connection: Connection,
+        inbound_id: str,
+        mail: Mail,
+        envelope: Envelope,
+        setup: Setup,
+        named: _Named,
+        targets: Mapping[str, Target],
+        sender: Sender,
+        returned: OutboxMessage | None,
+        received_at: datetime,
+    ) -> Facts:
+        own_id = self._keys.verified_message_id(mail.message_id)
+        own = outbox_rows.get(connection, own_id) if own_id else None
+        return Facts(
+            setup=setup,
+            inbound_id=inbound_id,
+            received_at=received_at,
+            recipients=named.ours,
+            strange=named.strange,
+            sender=sender,
+            null_sender=is_null_sender(mail, envelope),
+            archive=envelope.archive,
+            signed=named.signed,
+            outdated=named.outdated,
+            known={message_id: tuple(dict.fromkeys(one.item_id for one in found)) for message_id, found in named.known.items()},
+            by_ref={ref: item.id for ref, item in named.by_ref.items()},
+            targets=targets,
+            taken=_taken(connection, mail, named.ours),
+            is_own=bool(own_id),
+            own=_outgoing(own),
+            returned=_outgoing(returned),
+        )
 
     def _refs(self, mail: Mail, ours: Iterable[Recipient], setup: Setup) -> list[str]:
         """References in the subject, in plus-tags, and those that appending routes name."""
@@ -215,29 +242,17 @@ class FactReader:
         )
 
 
+def _pointed(named: _Named, returned: OutboxMessage | None) -> frozenset[str]:
+    """The items that the mail points to by itself, before their links are followed."""
+    by_id = {one.item_id for message_id in named.ids for one in named.known.get(message_id, ())}
+    back = {returned.item_id} if returned is not None and returned.item_id else set()
+    return frozenset(by_id | {item.id for item in named.by_ref.values()} | back)
+
+
 def _connectors(ours: Iterable[Recipient], setup: Setup) -> tuple[Connector, ...]:
     """The mailboxes that a mail came to; all, where none of ours is named."""
     named = dict.fromkeys(recipient.connector for recipient in ours)
     return tuple(one for name in named if (one := setup.connector_named.get(name)) is not None) or setup.connectors
-
-
-def _targets(connection: Connection, pointed: Iterable[str], loaded: Mapping[str, WorkItem], *, lock: bool) -> dict[str, Target]:
-    """The items pointed to and those their links lead to, each with its people and links as they are once it is locked."""
-    found: dict[str, Target] = {}
-    wanted = list(dict.fromkeys(pointed))
-    for _ in range(MOST_ROUNDS):
-        wanted = [item_id for item_id in wanted if item_id not in found][: MOST_ITEMS - len(found)]
-        if not wanted:
-            break
-        if lock:
-            outbox_rows.lock_unsent(connection, wanted)
-        there = {item_id: loaded[item_id] for item_id in wanted if item_id in loaded}
-        there.update(items.load(connection, [item_id for item_id in wanted if item_id not in there], lock=lock))
-        tied = items.participants_of(connection, there)
-        links = items.links_of(connection, there)
-        found.update({item_id: Target(item, tied[item_id], links[item_id]) for item_id, item in there.items()})
-        wanted = [link.other_id for item_id in there for link in links[item_id] if link.kind in FOLLOWED_LINKS]
-    return found
 
 
 def _people(connection: Connection, mail: Mail) -> dict[str, str]:

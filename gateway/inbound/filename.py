@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import unquote
 
 from gateway.inbound.words import decode
 
 _BIDI_AND_INVISIBLE = re.compile("[\u00ad\u034f\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]")
 _FORBIDDEN = re.compile(r'[<>:"|?*\x00-\x1f\x7f-\x9f]')
+_FILE = re.compile(r"[^:@]{1,120}\.[A-Za-z0-9]{1,5}")
 _RESERVED = frozenset({"con", "prn", "aux", "nul", *(f"com{n}" for n in range(10)), *(f"lpt{n}" for n in range(10))})
 _LONGEST = 200
 
@@ -77,15 +79,37 @@ FIXED = {
 """Nameless parts that have a name of their own."""
 
 
-def part_name(disposition: dict[str, str], parameters: dict[str, str], content_type: str, index: int) -> str:
-    """A safe name for a part: RFC 2231 before plain, Content-Disposition before Content-Type, else a stable `part-<index>.<ext>`."""
-    for given, key in ((disposition, "filename"), (parameters, "name")):
+def part_name(disposition: dict[str, str], parameters: dict[str, str], content_type: str, index: int, location: bytes = b"") -> str:
+    """A safe name for a part: RFC 2231 before plain, Content-Disposition before Content-Type, then the file that Content-Location names (RFC 2557).
+
+    A part that has none of them is called `part-<index>.<ext>`.
+    """
+    for given, key in ((disposition, "filename"), (parameters, "name"), (parameters, "filename")):
         extended = given.get(key + "*", "")
         plain = given.get(key, "")
-        name = safe_name(extended) or (safe_name(decode(plain.encode("latin-1", "replace"))) if plain else "")
+        name = safe_name(extended) or (safe_name(_unquoted(decode(plain.encode("latin-1", "replace")))) if plain else "")
         if name:
             return name
-    return FIXED.get(content_type) or f"part-{index}.{EXTENSIONS.get(content_type, 'bin')}"
+    return FIXED.get(content_type) or _located(location) or f"part-{index}.{EXTENSIONS.get(content_type, 'bin')}"
+
+
+def is_named(disposition: dict[str, str], parameters: dict[str, str]) -> bool:
+    """Whether the sender gave the part a name."""
+    return any(given.get(key) for given, key in ((disposition, "filename"), (disposition, "filename*"), (parameters, "name"), (parameters, "name*")))
+
+
+def _unquoted(name: str) -> str:
+    """Without the single quotes that some scripts put around a whole name."""
+    return name[1:-1] if len(name) > 2 and name[0] == name[-1] == "'" else name
+
+
+def _located(location: bytes) -> str:
+    """The file in a Content-Location, '' where its last piece does not look like one (`cid:x`, a page's address)."""
+    address = decode(location.strip()).partition("?")[0].partition("#")[0]
+    if "/" not in address.partition("://")[2] and "://" in address:
+        return ""
+    name = safe_name(unquote(address.replace("\\", "/").rpartition("/")[2]))
+    return name if _FILE.fullmatch(name) else ""
 
 
 def safe_name(name: str) -> str:

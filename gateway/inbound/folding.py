@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.inbound.line import Kind, is_footer, is_header, is_list_footer, is_phone_line, is_rule, is_strong_header, normal
+from gateway.inbound.line import Kind, is_footer, is_header, is_legal, is_list_footer, is_phone_line, is_request, is_rule, is_strong_header, normal
 
 _SIGNATURE = 12
 """Lines of the longest signature that is folded."""
@@ -26,6 +26,8 @@ class Folding:
         self.reply = False
         """Whether anything says that this is an answer."""
         self.forward = False
+        self.footed = False
+        """Whether a footer was folded."""
         self.folded: set[int] = set()
 
     def fold_end(self) -> None:
@@ -79,8 +81,14 @@ class Folding:
         start = self.end
         while start and self.kinds[start - 1] == Kind.TEXT:
             start -= 1
-        if self.reply and 0 < start < self.end and (is_footer(normal(self.lines[start])) or is_list_footer(self.lines[start : self.end])):
+        if not 0 < start < self.end:
+            return
+        first = normal(self.lines[start])
+        asked = is_request(first) and Kind.QUOTE not in self.kinds[:start]
+        said = (is_footer(first) and not asked) or (self.reply and is_list_footer(self.lines[start : self.end]))
+        if said and (self.reply or (self.answer and (self.footed or is_legal(self.lines[start : self.end])))):
             self.end = start
+            self.footed = True
 
     def _fold_signature(self) -> None:
         """An answer's signature, from its `-- ` or its rule, if it is short and nothing quoted stands in it; a first mail keeps its own."""
@@ -90,7 +98,7 @@ class Folding:
             line = self.lines[number].strip()
             if self.kinds[number] == Kind.QUOTE:
                 return
-            if line == "--" or (self.reply and is_rule(line) and line[0] == "_"):
+            if line == "--" or (self.reply and is_rule(line) and line[0] == "_" and self.kinds[number + 1 : number + 2] == [Kind.TEXT]):
                 self.end = number
                 self._drop_empty()
                 self._fold_trailing_quote()

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from core.mail import Address, Forwarded
 from gateway.inbound.content import split
-from gateway.inbound.line import Kind, address_in, is_announced, is_header, is_separator, kind_of, label_kind, labels_within, normal, without_opener
+from gateway.inbound.label import field_in, label_kind, labels_within
+from gateway.inbound.line import (
+    Kind,
+    address_in,
+    is_announced,
+    is_header,
+    is_separator,
+    kind_of,
+    normal,
+    parted_by_date,
+    without_links,
+    without_opener,
+)
 from gateway.inbound.loose_address import addresses, one_address
 from gateway.routing.forward import without_prefixes
 
@@ -22,6 +34,9 @@ _BACK = 3
 _LONGEST_LINE = 4_000
 _LONGEST_TEXT = 50_000
 """Characters of the original's text that are kept apart; all of it stands in the mail's own text."""
+_QUOTES = "\"'“”„«»"
+_AROUND = " \t\u00a0\u202f*\u200e\u200f\u202a\u202b\u202c\u2066\u2067\u2068\u2069"
+"""Around a value: odd spaces, bold, and the marks that turn the direction of writing."""
 _MARKS = "> \t|\u00a0\ufeff"
 
 
@@ -62,7 +77,7 @@ def _announced(lines: list[str], number: int, bare: str) -> tuple[dict[str, str]
     if "from" in within:
         return within, number + 1
     for start in range(number + 1, min(number + 1 + _GAP, len(lines))):
-        if label_kind(lines[start].lstrip(_MARKS)) is not None:
+        if field_in(lines[start].lstrip(_MARKS)) is not None:
             fields, end = _header(lines, start)
             return (fields, end) if "from" in fields else None
         if lines[start].strip(_MARKS):
@@ -77,23 +92,33 @@ def _is_block(lines: list[str], number: int) -> bool:
 
 
 def _header(lines: list[str], start: int) -> tuple[dict[str, str], int]:
-    """The fields of the header that begins in this line, and the line after it. A field runs on while its list or its value is not complete."""
+    """The fields of the header that begins in this line, and the line after it. A field runs on while its list or its value is not complete.
+
+    A line between known labels is one of the header in whatever language its label is; the first with an address names the writer if no other does.
+    """
     fields: dict[str, str] = {}
-    last = ""
+    last = stranger = ""
     number = start
     for number in range(start, min(start + _HEADER_LINES, len(lines))):
         bare = lines[number][:_LONGEST_LINE].lstrip(_MARKS)
         kind = label_kind(bare)
         if kind is not None and kind not in fields:
             last = kind
-            fields[kind] = bare.replace("：", ":").partition(":")[2].strip(" \t\u00a0\u202f*\u200e\u200f")
+            fields[kind] = bare.replace("：", ":").partition(":")[2].strip(_AROUND)
         elif not bare.strip():
             if not _goes_on(lines, number + 1, fields):
-                return fields, number + 1
+                break
         elif last and (not fields[last] or fields[last].endswith((",", ";")) or lines[number][:1] in " \t") and kind is None:
             fields[last] = f"{fields[last]} {bare.strip()}".strip()
         elif kind is None:
-            return fields, number
+            said = field_in(bare)
+            if said is None or not _goes_on(lines, number + 1, fields):
+                number -= 1
+                break
+            last = ""
+            stranger = stranger or (said if "@" in said else "")
+    if stranger and len({"date", "to", "subject"} & fields.keys()) >= 2:
+        fields.setdefault("from", stranger)
     return fields, min(number + 1, len(lines))
 
 
@@ -122,15 +147,23 @@ def _opens(lines: list[str], number: int) -> bool:
 
 
 def _from_header(lines: list[str], header: str, end: int, subject: str) -> Forwarded:
-    """What `On 3/6/2024 10:22, "Ann" <ann@x.org> wrote:` says of the original."""
+    """What `On 3/6/2024 10:22, "Ann" <ann@x.org> wrote:` says of the original, in the order of any language."""
     said = address_in(header)
-    before = without_opener(header[: header.find(said)]).rstrip(" <([")
-    if before.endswith('"'):
-        date, _, name = before[:-1].rpartition('"')
+    before, _, after = header.partition(said)
+    before = before.rstrip(" <([").removesuffix("mailto:").rstrip(" <([")
+    if before[-1:] in tuple(_QUOTES):
+        opened = max(before.rfind(mark, 0, len(before) - 1) for mark in _QUOTES)
+        date, name = before[: max(opened, 0)], before[opened + 1 :]
     else:
-        date, _, name = before.rpartition(",")
-    author = Address(said, name.strip(' "'))
-    return Forwarded(from_=author, subject=without_prefixes(subject), date=date.strip(" ,"), text=_text(lines[end:]))
+        date, name = parted_by_date(before)
+        if not date and before != without_opener(before):
+            date, _, name = before.rpartition(",")
+    if not date:
+        date = parted_by_date(after)[0].lstrip(" >)],")
+    author = Address(said, without_links(name.strip(_QUOTES + " ,"))[:200])
+    return Forwarded(
+        from_=author, subject=without_prefixes(subject), date=without_links(without_opener(date.strip(" ,")))[:200], text=_text(lines[end:])
+    )
 
 
 def _result(lines: list[str], fields: dict[str, str], end: int, subject: str) -> Forwarded:
@@ -149,4 +182,4 @@ def _text(lines: list[str]) -> str:
     first = next((line for line in lines if line.strip()), "")
     if first.lstrip()[:1] == ">":
         lines = [line.lstrip()[1:].removeprefix(" ") if line.lstrip()[:1] == ">" else line for line in lines]
-    return split("\n".join(lines)[: 2 * _LONGEST_TEXT])[0].strip()[:_LONGEST_TEXT]
+    return split("\n".join(lines)[: 2 * _LONGEST_TEXT])[0].strip().lstrip("\ufeff").strip()[:_LONGEST_TEXT]

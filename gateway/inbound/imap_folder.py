@@ -18,6 +18,7 @@ from core.setup import Connector
 from gateway.inbound.fetching import Fetched, FetchTrouble, Means
 from gateway.inbound.imap_batch import BATCH_MAILS, HEADER_ONLY, Got, batches, get
 from gateway.inbound.imap_begin import begin, prefix_of, renew
+from gateway.inbound.imap_deleted import note_passed, owe_unmarked
 from gateway.inbound.imap_mailbox import ImapMailbox, Seen, Selected
 from gateway.inbound.imap_place import Wishes
 from gateway.inbound.port import Answer, Arrival, Stored
@@ -67,7 +68,9 @@ class FolderLook:
         self._finish_what_was_begun()
         uids = self._mailbox.after(self._folder.last_uid, selected)
         waits_since = self._since(uids)
+        note_passed(self._mailbox, self._folder, uids, self._means)
         left = self._take(uids, moves=True)
+        owe_unmarked(self._mailbox, self._folder, self._means)
         self._take_owed()
         return self._figures(selected, left, waits_since)
 

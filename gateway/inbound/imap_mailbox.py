@@ -137,6 +137,14 @@ class ImapMailbox:
     def is_there(self, uid: int) -> bool:
         return uid in self._fetch([uid], ["FLAGS"])
 
+    def between(self, first: int, last: int) -> list[int]:
+        """UIDs of all messages there; in a wide range only of those marked as deleted."""
+        return self._search("UID", f"{first}:{last}", *(() if last - first < SEARCH_SPAN else ("DELETED",)))
+
+    def marked_deleted(self, uids: Uids) -> dict[int, bool]:
+        """UID → whether it is marked, of those that are still there."""
+        return {uid: b"\\Deleted" in parts.get(b"FLAGS", ()) for uid, parts in self._fetch(uids, ["FLAGS"]).items()}
+
     # ---- what is done with a mail that is ours
 
     def mark(self, uids: Uids, flag: bytes) -> None:

@@ -12,7 +12,7 @@ _LONGEST = 10_000
 """Characters of a list that are looked at."""
 _ADDRESS = re.compile(r"[^\s<>()\[\],;:\"'*|]{1,64}@[^\s<>()\[\],;:\"'*|@]{1,190}")
 _FOR = re.compile(r" (?:on behalf of|au nom de|de la part de|im auftrag von|en nombre de|per conto di|namens|em nome de) ", re.IGNORECASE)
-_TRIM = " \t\u00a0\u202f\u200e\u200f\ufeff*_|,;"
+_TRIM = " \t\u00a0\u202f\u200e\u200f\u202a\u202b\u202c\u2066\u2067\u2068\u2069\ufeff*_|,;"
 
 
 def one_address(value: str) -> Address | None:

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from core.mail import Forwarded
-from gateway.inbound.content import Split, sides, split_lines
+from gateway.inbound.content import Split, lines_of, sides, split_lines
 from gateway.inbound.forwarded import forwarded_in
 from gateway.inbound.html_quotes import NEW, QUOTED, folded, may_quote
 from gateway.inbound.plain import Page, page_of
@@ -31,7 +31,7 @@ def read_content(text: str, html: str, page: Page | None, subject: str, *, repli
     """
     sure = is_forward(subject)
     answer = not sure and (replies or is_answer(subject))
-    lines = page.lines if page is not None else text.split("\n")
+    lines = page.lines if page is not None else lines_of(text)
     drawn = page.drawn if page is not None else None
     found = Split([False] * len(lines), True) if sure else split_lines(lines, answer=answer, drawn=drawn)
     original = forwarded_in(lines, subject=subject, sure=sure, answer=answer) if found.forward else None

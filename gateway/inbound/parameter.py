@@ -11,6 +11,8 @@ from gateway.inbound.words import one_line
 _NAME = re.compile(r";[\s;]*+([^\s=;\"]*+)\s*+(=?)\s*+")
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*+)"?', re.DOTALL)
 _ESCAPED = re.compile(r'\\(["\\])')
+_FORGOTTEN = re.compile(r'("(?:[^"\\]|\\.)*+"?)|(?<!\s)\s++(?=[A-Za-z][A-Za-z0-9*-]{0,40}=)', re.DOTALL)
+"""Something quoted, or the white space before a parameter where a semicolon was forgotten."""
 _SEGMENT = re.compile(r"([^*]+)(?:\*(\d{1,4}))?(\*?)$")
 _MOST = 200
 
@@ -24,6 +26,9 @@ def value_of(raw: bytes) -> tuple[str, dict[str, str]]:
     if "\n" in text:
         text = text.replace("\r", "").replace("\n", "")
     head, semicolon, _ = text.partition(";")
+    if "=" in head:
+        text = _FORGOTTEN.sub(lambda found: found.group(1) or ";", " " + text.strip())
+        head, semicolon, _ = text.partition(";")
     value = head.strip().lower()
     return value, _parameters(text[len(head) :]) if semicolon else {}
 

@@ -45,6 +45,8 @@ class Message:
     number: int
     source: str
     size: int
+    named: bool = True
+    """By the server; else by its header and size."""
 
 
 class Pop3Fetcher:
@@ -122,14 +124,17 @@ class Pop3Fetcher:
         listed = []
         for number, size in sorted(sizes.items()):
             name = names.get(number, "")
-            if not name or name in twice:
-                name = self._digest(session, number)
+            named = bool(name) and name not in twice
+            name = name if named else self._digest(session, number)
             if name:
-                listed.append(Message(number, f"pop3/{name}/{size}", size))
+                listed.append(Message(number, f"pop3/{name}/{size}", size, named))
         return listed
 
     def _digest(self, session: Session, number: int) -> str:
-        """Where the server gives no unique id: its header and size tell a message from others; two that are alike to the byte are one. '' if it is gone."""
+        """Where the server gives no unique id: its header and size tell a message from others. '' if it is gone.
+
+        Two that are alike in both count as one, until one would be deleted: see `_is_itself_ours`.
+        """
         self._breathe()
         with contextlib.suppress(Refused):
             head = session.head(number, HEADER_LIMIT, HEAD_PATIENCE * self._max_size)
@@ -249,11 +254,26 @@ class Pop3Fetcher:
         ours = [message for message in listed if known.get(message.source)]
         in_part = self._ledger.in_part([message.source for message in ours])
         gone = []
-        for message in (one for one in ours if one.source not in in_part):
+        for message in (one for one in ours if one.source not in in_part and (one.named or self._is_itself_ours(session, one))):
             with contextlib.suppress(Refused):  # another program was faster
                 session.delete(message.number)
                 gone.append(message)
         return gone
+
+    def _is_itself_ours(self, session: Session, message: Message) -> bool:
+        """Whether this very mail is stored, not only one of the same header and size: read whole, and taken in now if it is another one (law 3)."""
+        arrival = self._read(session, message, archive=False)
+        if arrival is None or arrival.full_size:
+            return False
+        raw, archive = self._ledger.raw(message.source)
+        if raw == arrival.raw:
+            return True
+        taking = Taking(self._means)
+        taking.add(replace(arrival, source=f"pop3/mail-{sha256(arrival.raw).hexdigest()}/{message.size}", archive=archive))
+        stored, trouble = taking.settle()
+        if trouble is not None:
+            raise trouble
+        return bool(stored)
 
     def _quit(self, session: Session, gone: list[Message]) -> None:
         """If the server does not say that it has deleted, they are there again, are known, and are deleted then."""

@@ -6,14 +6,14 @@ It is given `apply` and `read_mail`. Its outer edge is the only place here that 
 from __future__ import annotations
 
 import logging
-import threading
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from core.brakes import Brakes
 from core.decision import Decision
@@ -24,6 +24,7 @@ from gateway.clock import Clock
 from gateway.holders import is_dead, living
 from gateway.inbound.deciding import Decider, Ring, explanation, settlement
 from gateway.inbound.facts import NotYet
+from gateway.inbound.given_back import GivenBack
 from gateway.inbound.inspection import Inspect, Inspection, NotInspected, uninspected
 from gateway.inbound.quarantine import stopped
 from gateway.keys import Keys
@@ -41,6 +42,8 @@ RENEW_BELOW = timedelta(minutes=1)
 BATCH = 8
 SMALL = 256 * 1024
 """Bytes of a raw mail up to which it is read together with the others of its batch."""
+PASSES, MOST_MET = 20, 10_000
+"""How often a fault that should pass may meet one mail, and of how many mails that is kept in mind."""
 TRIES = 4
 """How often one mail is decided again because something changed under it."""
 SOON = timedelta(seconds=2)
@@ -88,8 +91,8 @@ class Processor:
         self._on_mail_queued = on_mail_queued
         self._decider = Decider(setups, keys, clock, limits or Brakes(), ring)
         self._recovered = False
-        self._owed: dict[str, tuple[Claimed, timedelta]] = {}
-        self._lock = threading.Lock()
+        self._met: Counter[str] = Counter()
+        self._given_back = GivenBack(database, clock)
 
     # ------------------------------------------------------------ what is to be done
 
@@ -108,7 +111,7 @@ class Processor:
         A house with nothing to read is only looked at: nothing is written, nobody waits for a lock.
         """
         with self._database.read() as connection:
-            if not self._owed and not inbound_claims.any_unread(connection):
+            if not self._given_back and not inbound_claims.any_unread(connection):
                 return 0
         self.recover()
         done = 0
@@ -125,9 +128,9 @@ class Processor:
 
         Returns the ids of messages that were quarantined because their worker ended three times.
         """
+        self._given_back.pay()
         now = self._clock.now()
         with self._database.lazy() as connection:
-            self._pay_back(connection, now)
             if not self._recovered:
                 inbound_claims.expire(connection, [one for one in inbound_claims.holders(connection) if is_dead(one)], now - timedelta(seconds=1))
                 self._recovered = True
@@ -153,7 +156,13 @@ class Processor:
             return len(claimed)
         for one in claimed:
             now = self._clock.now()
-            if until - now < RENEW_BELOW and not self._renewed(one, now):
+            try:
+                if until - now < RENEW_BELOW and not self._renewed(one, now):
+                    continue
+            except Exception as fault:  # as above: this one is given back, and the next one is tried
+                if not is_passing_fault(fault):
+                    raise
+                self._give_back(one, fault)
                 continue
             self._safely(one, raws.pop(one.id, None))
         return len(claimed)
@@ -181,31 +190,26 @@ class Processor:
             log.info("not_inspected", extra={"inbound_id": claimed.id, "because": str(waits)})
             self._give_back(claimed, waits)
         except Exception as fault:  # the edge of the handler: one mail must never stop the others, and the fault is kept with the mail
-            if is_passing_fault(fault):
+            if is_passing_fault(fault) and not self._comes_again(claimed, fault):
                 log.warning("passing_fault", extra={"inbound_id": claimed.id, "fault": _sentence(fault)})
                 self._give_back(claimed, fault)
             else:
                 self._failed(claimed, fault)
         return None
 
-    def _give_back(self, claimed: Claimed, fault: Exception) -> None:
-        """No attempt. Where even that cannot be written now, it is kept in mind for the next sweep."""
-        if isinstance(fault, LostLease):
-            return
-        with self._lock:
-            self._owed[claimed.id] = (claimed, UNINSPECTED if isinstance(fault, NotInspected) else SOON)
-        try:
-            with self._database.lazy() as connection:
-                self._pay_back(connection, self._clock.now())
-        except Exception as again:  # the database is away: the sweep comes back to it
-            if not is_passing_fault(again):
-                raise
+    def _comes_again(self, claimed: Claimed, fault: Exception) -> bool:
+        """Whether what should pass (no memory, no answer) met this mail so often that it is the mail's: then it counts. The database never is."""
+        if isinstance(fault, SQLAlchemyError):
+            return False
+        if len(self._met) > MOST_MET:
+            self._met.clear()
+        self._met[claimed.id] += 1
+        return self._met[claimed.id] > PASSES
 
-    def _pay_back(self, connection: Connection, now: datetime) -> None:
-        with self._lock:
-            owed, self._owed = self._owed, {}
-        for claimed, delay in owed.values():
-            inbound_claims.release(connection, claimed, now, delay=delay)
+    def _give_back(self, claimed: Claimed, fault: Exception) -> None:
+        """No attempt."""
+        if not isinstance(fault, LostLease):
+            self._given_back.add(claimed, UNINSPECTED if isinstance(fault, NotInspected) else SOON)
 
     def _failed(self, claimed: Claimed, fault: Exception) -> None:
         """Our own fault: an attempt is counted, and after three the mail is quarantined with the reason (law 7)."""

@@ -10,7 +10,7 @@ from gateway.inbound.structure import Part
 from gateway.inbound.transfer import decode_octets
 from gateway.inbound.words import decode
 
-RETURNED_TYPES = frozenset({"message/rfc822", "text/rfc822-headers", "message/global", "message/global-headers", "message/rfc822-headers"})
+RETURNED_TYPES = frozenset({"message/rfc822", "text/rfc822-headers", "message/global", "message/global-headers", "message/rfc822-headers", "message/partial"})
 RETURNED_FIELDS = frozenset({"message-id", "to", "subject", "from"})
 RETURNED_ID = re.compile(r"^[> \t]{0,10}Message-ID:[ \t]{0,10}(?:\r?\n[ \t]{1,10})?<([^<>\s]{1,998})>", re.IGNORECASE | re.MULTILINE)
 _READ = 256_000
@@ -20,7 +20,6 @@ _PARTS = 50
 def content(raw: bytes, part: Part) -> bytes:
     """The decoded beginning of a part."""
     return decode_octets(raw[part.body : min(part.end, part.body + _READ)], part.encoding)
-
 
 
 def returned_id(raw: bytes, leaves: list[Part], text: str) -> str:
@@ -36,9 +35,9 @@ def returned_fields(raw: bytes, leaves: list[Part]) -> dict[str, str]:
             return _header_of(content(raw, part))
     for part in leaves[1:_PARTS]:
         if part.content_type in ("text/plain", "application/octet-stream"):
-            found = _header_of(content(raw, part))
-            if found.keys() >= RETURNED_FIELDS:
-                return found
+            for found in (_header_of(content(raw, part)), _header_of(raw[part.start : part.body][:_READ])):  # some put it where the header of the part should be
+                if found.keys() >= RETURNED_FIELDS:
+                    return found
     return {}
 
 

@@ -12,6 +12,7 @@ from core.setup import Connector
 from gateway.inbound.fetching import Fetched, FetchTrouble, Means, NotStored
 from gateway.inbound.port import Arrival, Stored, TryLater
 from gateway.store import fetched as store
+from gateway.store import inbounds
 from gateway.store.fetched import Folder
 
 BATCH_MAILS = 100
@@ -96,6 +97,12 @@ class Ledger:
             return {}
         with self._means.database.read() as connection:
             return store.known(connection, self._connector.name, sources)
+
+    def raw(self, source: str) -> tuple[bytes, bool]:
+        """The mail that was stored of this source, b'' if none is there; and whether it came in as history."""
+        inbound_id = self.known([source]).get(source, "")
+        with self._means.database.read() as connection:
+            return inbounds.raws(connection, (inbound_id,)).get(inbound_id, b""), inbounds.is_archive(connection, inbound_id)
 
     def in_part(self, sources: Sequence[str]) -> frozenset[str]:
         """Those of which only the header is ours, by what was stored: sizes and limits may have been others then."""

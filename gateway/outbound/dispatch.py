@@ -92,11 +92,13 @@ class Dispatcher:
 
     def run_due(self, limit: int = 100) -> int:
         """Try what is due now, one mail after the other, at most `limit`; returns how many were tried. A plain call, no thread needed."""
+        self._settler.settle_left()
         with self._database.read() as connection:
             if not outbox_claims.any_due(connection, self._clock.now()):
                 return 0
         tried = 0
         while tried < limit and not self._closing.is_set():
+            self._settler.settle_left()
             claimed = self._claim()
             if claimed is None:
                 break

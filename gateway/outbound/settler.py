@@ -30,7 +30,7 @@ from gateway.store.setups import Setups
 log = logging.getLogger("guichet.outbound")
 
 SETTLE_TRIES = 6
-"""How often a settlement is written again after a passing fault of the database, with growing waits; then the lease heals it."""
+"""How often a settlement is written again after a passing fault of the database, with growing waits; then it is kept in mind for `settle_left`."""
 NOTICES = Brakes(per_sender_day=20)
 """Notices about failed mails that one author gets (decisions.md 9); the items are marked in any case."""
 
@@ -46,22 +46,47 @@ class Settler:
         self._clock = clock
         self._apply = apply
         self._pause = threading.Event()
+        self._left: list[tuple[OutboxMessage, Delivery]] = []
+        self._lock = threading.Lock()
 
     def settle(self, claimed: OutboxMessage, delivery: Delivery) -> None:
-        """The answer of the outside is worth several tries: without it the outcome would be unknown."""
+        """The answer of the outside is worth several tries: without it the outcome would be unknown, and the mail might leave twice."""
         for n in range(SETTLE_TRIES):
             try:
-                with self._database.durable() as connection:
-                    self._settle(connection, claimed, delivery)
-                return
-            except LostClaim:
-                log.warning("claim_lost", extra={"outbox_id": claimed.id, "attempt": claimed.attempts})
+                self._settle_once(claimed, delivery)
                 return
             except Exception as fault:  # sorted out below: a passing fault is tried again, a fault of ours goes up
-                if not is_passing_fault(fault) or n == SETTLE_TRIES - 1:
+                if not is_passing_fault(fault):
                     raise
                 log.warning("settle_again", extra={"outbox_id": claimed.id, "fault": type(fault).__name__})
-            self._pause.wait(0.05 * 2**n)
+            if n < SETTLE_TRIES - 1:
+                self._pause.wait(0.05 * 2**n)
+        log.error("settled_later", extra={"outbox_id": claimed.id, "attempt": claimed.attempts})
+        with self._lock:
+            self._left.append((claimed, delivery))
+
+    def settle_left(self) -> None:
+        """Answers that could not be written when they came. Raises what the database raises; those not yet written stay in mind then.
+
+        There are never more of them than threads that send: each comes by here before it claims the next mail.
+        """
+        with self._lock:
+            left, self._left = self._left, []
+        while left:
+            try:
+                self._settle_once(*left[0])
+            except Exception as fault:  # goes up; here it is only said what stays in mind: a fault of ours is left to the lease
+                with self._lock:
+                    self._left += left if is_passing_fault(fault) else left[1:]
+                raise
+            del left[0]
+
+    def _settle_once(self, claimed: OutboxMessage, delivery: Delivery) -> None:
+        try:
+            with self._database.durable() as connection:
+                self._settle(connection, claimed, delivery)
+        except LostClaim:
+            log.warning("claim_lost", extra={"outbox_id": claimed.id, "attempt": claimed.attempts})
 
     def recover(self, outbox_id: str, attempt: int) -> bool:
         """Unmarked: sent again at once. Marked: unknown, by the connector's policy."""

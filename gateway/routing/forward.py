@@ -4,9 +4,11 @@ from __future__ import annotations
 
 FORWARD_PREFIXES = frozenset(
     """fwd fw tr wg rv i enc vs vb vl fs ilt doorst pd redir reenv reenviado encaminhado inoltrato weitergeleitet transf transféré doorgestuurd
-    továbbítás 转发 転送""".split()
+    videresend videresendt trs yml továbbítás πρθ הועבר 转发 轉寄 轉發 転送 전달""".split()
 )
-ANSWER_PREFIXES = frozenset("re aw antw antwort sv r rif ris res resp rép ré réf réponse odp ynt atb bls ad отв ответ 回复 答复 返信".split())
+ANSWER_PREFIXES = frozenset(
+    "re aw antw antwort sv r rif ris res resp rép ré réf réponse odp ynt atb bls ad отв ответ απ σχετ השב 回复 回覆 答复 返信 회신".split()
+)
 _LONGEST_TAG = 40
 
 
@@ -39,4 +41,4 @@ def _first(subject: str) -> str:
         inside, closed, rest = subject[1 : _LONGEST_TAG + 2].partition("]")
         subject = subject[1:] if ":" in inside or not closed else rest + subject[_LONGEST_TAG + 2 :]
     head, colon, _ = subject.strip()[:40].replace("：", ":").partition(":")
-    return head.casefold().partition("[")[0].partition("(")[0].strip(" .\u00a0\u202f") if colon else ""
+    return head.replace("İ", "i").casefold().partition("[")[0].partition("(")[0].strip(" .\u00a0\u202f") if colon else ""

@@ -12,11 +12,17 @@ from gateway.store.schema import connector_status, inbound, lease, mailbox_folde
 FETCHING = "fetch:"
 """Before the name of a connector: the row of `connector_status` that tells how fetching its mailbox fares, apart from how sending does."""
 
+CLOCKS_DIFFER = timedelta(minutes=10)
+"""A lease that has more left than its length and this was taken before a clock was put back: nobody waits for that moment to come again."""
 _LEASE_INSERT = insert(lease).values(name=bindparam("lease_name"), holder=bindparam("me"), until=bindparam("new_until", type_=lease.c.until.type))
 _LEAD = _LEASE_INSERT.on_conflict_do_update(
     index_elements=[lease.c.name],
     set_={"holder": _LEASE_INSERT.excluded.holder, "until": _LEASE_INSERT.excluded.until},
-    where=or_(lease.c.holder == bindparam("me"), lease.c.until <= bindparam("now", type_=lease.c.until.type)),
+    where=or_(
+        lease.c.holder == bindparam("me"),
+        lease.c.until <= bindparam("now", type_=lease.c.until.type),
+        lease.c.until > bindparam("absurd", type_=lease.c.until.type),
+    ),
 ).returning(lease.c.holder)
 _RELEASE = lease.delete().where(lease.c.name == bindparam("lease_name"), lease.c.holder == bindparam("me"))
 
@@ -46,8 +52,8 @@ _WAITS = (
 
 
 def take_lead(connection: Connection, name: str, holder: str, now: datetime, length: timedelta) -> bool:
-    """Whether `holder` has the lease `name` from now on: it was free, over, or its own already."""
-    asked = {"lease_name": name, "me": holder, "new_until": now + length, "now": now}
+    """Whether `holder` has the lease `name` from now on: it was free, over, its own already, or written by a clock that was wrong."""
+    asked = {"lease_name": name, "me": holder, "new_until": now + length, "now": now, "absurd": now + length + CLOCKS_DIFFER}
     return connection.execute(_LEAD, asked).first() is not None
 
 

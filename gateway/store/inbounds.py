@@ -52,6 +52,7 @@ _BODY = _BODY.on_conflict_do_update(
 _VERDICTS = inbound_verdict.insert()
 _STANDING = select(inbound_verdict.c.n, inbound_verdict.c.state).where(inbound_verdict.c.inbound_id == bindparam("its_id"))
 _OPENED = select(item.c.id).where(item.c.id.in_(bindparam("ids", expanding=True)))
+_ARCHIVE = select(inbound.c.archive).where(inbound.c.id == bindparam("its_id"))
 _RAWS = select(raw_mail).where(raw_mail.c.id.in_(bindparam("ids", expanding=True)))
 
 
@@ -112,6 +113,11 @@ def raw(connection: Connection, inbound_id: str) -> bytes:
 def raws(connection: Connection, ids: Collection[str]) -> dict[str, bytes]:
     """The raw mails of these messages, those that are there."""
     return {row.id: bytes(row.bytes) for row in connection.execute(_RAWS, {"ids": list(ids)})} if ids else {}
+
+
+def is_archive(connection: Connection, inbound_id: str) -> bool:
+    """Whether the message came in as history; False if there is none."""
+    return bool(connection.execute(_ARCHIVE, {"its_id": inbound_id}).scalar())
 
 
 # ---------------------------------------------------------------- settlement

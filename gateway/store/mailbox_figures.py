@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -37,6 +37,11 @@ class MailboxFigures:
     @property
     def oldest_waiting_at(self) -> datetime | None:
         return min((folder.oldest_waiting_at for folder in self.folders if folder.oldest_waiting_at is not None), default=None)
+
+    def looked_at(self, folders: Collection[str]) -> datetime | None:
+        """As of when the figures are: the oldest last look into one of these folders, None if there was none. A folder no longer read does not count."""
+        looks = (folder.looked_at for folder in self.folders if folder.folder in folders)
+        return min((moment for moment in looks if moment is not None), default=None)
 
     @property
     def state(self) -> str:

@@ -20,6 +20,7 @@ ALL_OWED = 2**62
 _F, _I = fetched.c, inbound.c
 _OWED_OF = (_F.connector == bindparam("its_connector"), _F.inbound_id == "", _F.touched.is_(False), _F.source.like(bindparam("pattern"), escape="\\"))
 _OWED = select(_F.source, _F.at).where(*_OWED_OF).order_by(_F.at, _F.source).limit(bindparam("most"))
+_NAMED = select(_F.source).where(_F.connector == bindparam("its_connector"), _F.source.like(bindparam("pattern"), escape="\\")).order_by(_F.at, _F.source)
 _COUNTED = select(func.count(), func.min(_F.at)).where(*_OWED_OF)
 _LEFT = (
     update(fetched).where(_F.connector == bindparam("its_connector"), _F.source == bindparam("its_source"), _F.inbound_id == "").values(touched=True)
@@ -31,6 +32,11 @@ _HOLDER = select(lease.c.holder).where(lease.c.name == bindparam("lease_name"))
 def owed(connection: Connection, connector: str, prefix: str, most: int = ALL_OWED) -> list[tuple[str, datetime]]:
     """(source, since when) of what was seen in the mailbox and is to be taken in later: chosen old mail, and mail that could not be had or stored."""
     return [(row.source, row.at) for row in connection.execute(_OWED, {"its_connector": connector, "pattern": _pattern(prefix), "most": most})]
+
+
+def named(connection: Connection, connector: str, prefix: str) -> list[str]:
+    """Everything of the connector that is written down under a name with this beginning, the oldest first; ours, owed or noted."""
+    return list(connection.execute(_NAMED, {"its_connector": connector, "pattern": _pattern(prefix)}).scalars())
 
 
 def counted(connection: Connection, connector: str, prefix: str) -> tuple[int, datetime | None]:

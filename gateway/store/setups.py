@@ -59,8 +59,8 @@ class Setups:
                     self._cached = setup
         return setup
 
-    def save(self, connection: Connection, new: Setup, by: str, now: datetime) -> tuple[Change, ...]:
-        """Make `new` the stored setup, and say what that changed; nothing changed, nothing written. `by` is kept in the history.
+    def save(self, connection: Connection, new: Setup, by: str, now: datetime, *, noted: Mapping[str, str] | None = None) -> tuple[Change, ...]:
+        """Make `new` the stored setup, and say what that changed; nothing changed, nothing written. `by` and `noted` are kept in the history.
 
         Things are known by their names. Ids of `new` are used only for what was not there; a changed process, retry or mail
         template becomes a new version with a new id. Must run in a write transaction; concurrent saves wait for each other.
@@ -75,10 +75,17 @@ class Setups:
             _save_part(connection, part, new, [change for change in changes if change.kind == part.kind], by, now, self._clock)
         connection.execute(
             schema.desk_change.insert(),
-            [{"at": now, "by": by, "kind": change.kind, "name": change.name, "change": change.change, "body": change.becomes} for change in changes],
+            [
+                {"at": now, "by": by, "kind": change.kind, "name": change.name, "change": change.change, "body": _kept_of(change, noted)}
+                for change in changes
+            ],
         )
         connection.execute(schema.desk_revision.update().values(revision=revision + 1))
         return changes
+
+
+def _kept_of(change: Change, noted: Mapping[str, str] | None) -> dict[str, Any] | None:
+    return {**change.becomes, **noted} if noted and change.becomes is not None else change.becomes
 
 
 def load(connection: Connection) -> Setup:

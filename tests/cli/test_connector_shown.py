@@ -109,6 +109,21 @@ def test_a_beginning_is_chosen_before_the_first_look(guichet: Guichet, polled: s
     assert "imap" in guichet("connector", "list").out
 
 
+def test_old_figures_say_how_old_they_are(guichet: Guichet, polled: str, installation: Path) -> None:
+    """A suspended mailbox shows the figures of its last look, with the moment of that look; a folder that is read no more does not make them older."""
+    assert guichet("connector", "list", "--json").json[0]["looked_at"] == ""
+    house = open_house(load_settings(installation / "guichet.toml"))
+    with house.database.durable() as connection:
+        for folder, hour in (("INBOX", 12), ("Old", 11), ("Gone", 1)):
+            looked = NOON.replace(hour=hour)
+            fetched.save(connection, Folder(polled, folder, 1, 2, NOON, "now", seen=5, stored=1, looked_at=looked))
+        connector_status.save(connection, Health(f"fetch:{polled}", refused_logins=3, suspended_until=NOON, last_error="no", last_error_at=NOON))
+    house.close()
+    (line,) = [one for one in guichet("connector", "list", "--json").json if one["name"] == polled]
+    assert (line["state"], line["looked_at"], line["on_server"]) == ("suspended", "2026-03-02T11:00:00Z", 15)
+    assert "looked at" in guichet("connector", "list").out
+
+
 @pytest.mark.parametrize(
     "asked",
     [

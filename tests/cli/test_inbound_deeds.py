@@ -93,6 +93,24 @@ def test_route(guichet: Guichet, lost: list[str], work: Work) -> None:
     assert guichet(*asked, "--from-sender", "--count").code == 64, "not one of the two in silence"
 
 
+def test_a_desk_file_does_not_remove_a_route_in_silence(guichet: Guichet, lost: list[str], bare: Path) -> None:
+    """Applying a file from before a route was made names the route and asks for --remove-routes; a file that has it is applied as ever."""
+    before, after = bare / "before.toml", bare / "after.toml"
+    guichet("config", "export", before)
+    assert guichet("inbound", "route", lost[0], "--to-recipient", "--process", "General support").code == 0
+    guichet("config", "export", after)
+    rehearsed = guichet("config", "apply", before, "--dry-run")
+    assert (rehearsed.code, "support/to lost@demo.example (by " in rehearsed.err, "removed" in rehearsed.out) == (0, True, True)
+    refused = guichet("config", "apply", before)
+    assert (refused.code, "--remove-routes" in refused.err) == (2, True)
+    assert "to lost@demo.example" in [route["name"] for route in guichet("route", "list", "--json").json]
+    assert guichet("config", "apply", after).code == 0
+    assert guichet("config", "apply", before, "--remove-routes").code == 0
+    assert "to lost@demo.example" not in [route["name"] for route in guichet("route", "list", "--json").json]
+    assert guichet("config", "apply", after).code == 0
+    assert guichet("config", "apply", before).code == 0, "a route that a file brought is the file's to remove"
+
+
 def test_filters_and_many_at_once(guichet: Guichet, lost: list[str]) -> None:
     """A deed on all that fit a filter needs --all; ids and filters do not go together; the list of the discarded names who and when (B-UH-09)."""
     assert guichet("inbound", "discard", "--sender", "eve").code == 64

@@ -13,7 +13,7 @@ from core.resolving import snapshot
 from core.scene import Scene
 from core.setup import Setup
 from core.status import TICKET, Event, Place, Reason, ResolutionMethod, Status, WaitType
-from core.undoing import BACK_BY, undo_join, undo_open
+from core.undoing import BACK_BY, is_still, undo_join, undo_open
 from core.wait import Clocks
 from core.work_item import WorkItem
 from tests.core.test_on_mail import MAIL, NOW, an_item, facts
@@ -53,6 +53,26 @@ def test_countdowns(example_setup: Setup) -> None:
     assert undo_join(now, was, (), scene(example_setup), inbound_id="in1", decided_at=NOW).items[0].clocks.answer_due == due + timedelta(hours=5)
     held = replace(running, stopped_by=("in1",), stopped_at=NOW)
     assert undo_join(now, replace(was, clocks=held), (), scene(example_setup), inbound_id="in1", decided_at=NOW).items[0].clocks == held
+
+
+def test_what_other_mails_brought_stays(example_setup: Setup) -> None:
+    """A mail that is held meanwhile stops the countdown that is given back, from the undo on; its mark and what it says stay."""
+    due = NOW + timedelta(days=2)
+    was = an_item(place=Place(Status.WAIT, WaitType.MORE_INFORMATION), clocks=Clocks(answer_within=timedelta(days=2), answer_due=due))
+    left = replace(was, status=Status.TO_DO, wait_type=None, clocks=Clocks(), version=1)
+    now = replace(left, clocks=left.clocks.stop("in2", NOW), new_information=True, attention="Look.", version=2)
+    assert is_still(replace(now, version=left.version), left)
+    back = undo_join(now, was, (), scene(example_setup), inbound_id="in1", decided_at=NOW, left=left).items[0]
+    assert (back.status, back.clocks.stopped_by, back.clocks.stopped_at) == (Status.WAIT, ("in2",), LATER)
+    assert (back.clocks.answer_due, back.new_information, back.attention) == (due + timedelta(hours=5), True, "Look.")
+
+
+@pytest.mark.parametrize("change", [{"status": Status.IN_PROGRESS}, {"assignee": "ann@demo.example"}, {"new_information": False}, {"clocks": Clocks()}])
+def test_what_a_person_changed_is_no_longer_as_the_join_left_it(change: dict[str, object]) -> None:
+    """Status, assignment, that somebody has looked, and a countdown that goes on because somebody decided about what stopped it."""
+    left = replace(an_item(), new_information=True, clocks=Clocks(stopped_by=("in0",), stopped_at=NOW))
+    assert is_still(left, left)
+    assert not is_still(replace(left, **change), left)  # type: ignore[arg-type]
 
 
 def test_a_send_and_resolve_can_be_undone_again(example_setup: Setup) -> None:

@@ -123,11 +123,11 @@ def test_nobody_elses_change_is_lost(gate: Gate) -> None:
     lost = gate.lost()
     save, raced = gate.house.setups.save, []
 
-    def slow(connection: Any, new: Any, by: str, now: Any) -> Any:
+    def slow(connection: Any, new: Any, by: str, now: Any, **more: Any) -> Any:
         if not raced:
             raced.append(by)
             new = replace(new, companies=new.companies[1:])  # as if another company had been added since it was read
-        return save(connection, new, by, now)
+        return save(connection, new, by, now, **more)
 
     gate.house.setups.save = slow  # type: ignore[method-assign]
     gate.desk.route_from(lost, ANN, kind="sender", **SUPPORT)

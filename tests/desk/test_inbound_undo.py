@@ -94,6 +94,37 @@ def test_it_is_refused_when_something_happened_since(gate: Gate) -> None:
     assert gate.desk.show_inbound(held, ANN)["state"] == "done"
 
 
+def test_other_mails_that_wait_do_not_stand_in_the_way(gate: Gate) -> None:
+    """decisions.md, held, undoable: a second mail that is held on the item meanwhile stays held, and stops the countdown that the undo gives back."""
+    ref, lost = gate.ticket(), gate.lost()
+    ours = gate.desk.mail(ref, ANN, text="Cool it.")["message_id"]
+    gate.desk.do(ref, "wait", ANN, days=2)
+    clocks, people = gate.stored(ref).clocks, gate.people(ref)
+    gate.desk.join_inbound(lost, ref, ANN)
+    gate.clock.advance(hours=1)
+    raw = letter("Re: Hot", "Let me in.", message_id="s9@evil.example", sender=f"Eve <{EVE}>", In_Reply_To=f"<{ours}>")
+    second = gate.comes_in(raw, EVE)
+    assert gate.desk.show_inbound(second, ANN)["state"] == "held"
+    gate.clock.advance(hours=1)
+    assert gate.desk.undo_inbound(lost, ANN)["state"] == "unhandled"
+    item = gate.stored(ref)
+    assert (item.status, item.clocks) == ("wait", clocks.stop(second, gate.clock.now()))
+    assert (gate.people(ref), item.new_information) == (people, True)
+    assert gate.desk.show_inbound(second, ANN)["state"] == "held"
+
+
+def test_other_mails_that_were_dealt_with_do(gate: Gate) -> None:
+    """The undo is refused when a person decided about the other mail meanwhile: they may have relied on what was joined."""
+    ref, lost = gate.ticket(), gate.lost()
+    ours = gate.desk.mail(ref, ANN, text="Cool it.")["message_id"]
+    gate.desk.join_inbound(lost, ref, ANN)
+    second = gate.comes_in(letter("Re: Hot", "In.", message_id="s9@evil.example", sender=f"Eve <{EVE}>", In_Reply_To=f"<{ours}>"), EVE)
+    gate.desk.join_inbound(second, ref, ANN)
+    with pytest.raises(Refused, match="mail in"):
+        gate.desk.undo_inbound(lost, ANN)
+    assert gate.desk.undo_inbound(second, ANN)["state"] == "held"
+
+
 def test_a_mail_that_cancelled_itself_cannot_come_back(gate: Gate) -> None:
     """decisions.md 16: a join that cancelled a waiting answer is not undone: the answer stays cancelled, and somebody must know."""
     ref = gate.ticket()

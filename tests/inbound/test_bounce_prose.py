@@ -54,6 +54,33 @@ FAMILIES: dict[str, tuple[str, str, str, bool]] = {
         "user_unknown",
         True,
     ),
+    "exim, the sender refused": (
+        "The following address(es) failed:\r\n\r\n  bob@x.org\r\n    host mail.x.org [192.0.2.1]\r\n    SMTP error from remote mail server"
+        " after MAIL FROM:<help@y.org> SIZE=900:\r\n    550 5.1.0 y.org: no such domain",
+        "550 5.1.0",
+        "sender_refused",
+        False,
+    ),
+    "postfix, the sender refused": (
+        "<bob@x.org>: host mail.x.org[192.0.2.1] said: 550 y.org does not exist\r\n    (in reply to MAIL FROM command)",
+        "550",
+        "sender_refused",
+        False,
+    ),
+    "qmail, our name refused": (
+        "<bob@x.org>:\r\nConnected to 192.0.2.1 but my name was rejected.\r\nRemote host said: 501 Invalid domain\r\n",
+        "501",
+        "sender_refused",
+        False,
+    ),
+    "sendmail, the sender refused": (
+        "   ----- The following addresses had permanent fatal errors -----\r\n<bob@x.org>\r\n\r\n   ----- Transcript of session follows -----\r\n"
+        ">>> MAIL From:<help@y.org> SIZE=900\r\n<<< 553 5.1.8 y.org unknown domain",
+        "553 5.1.8",
+        "sender_refused",
+        False,
+    ),
+    "imail, a number of the mailbox": ("Invalid final delivery userid: bob@x.org", "", "user_unknown", True),
     "exchange": (
         "Your message\r\n\r\n  To:      bob@x.org\r\n  Subject: s\r\n  Sent:    Thu, 1 Jan 2026 10:00:00 +0100\r\n\r\ndid not reach the following recipient(s):\r\n\r\n"
         "bob@x.org on Thu, 1 Jan 2026 10:00:05 +0100\r\n    The recipient name is not recognized",
@@ -132,6 +159,48 @@ def test_two_recipients_have_their_own_words() -> None:
     assert [(one.address, one.status, one.hard) for one in found.recipients] == [("bob@x.org", "5.1.1", True), ("cy@x.org", "4.2.2", False)]
 
 
+def test_each_is_judged_by_its_own_step() -> None:
+    """Where a server refuses the sender or the content, another recipient of the same report that does not exist is dead all the same."""
+    found = read(
+        "The following address(es) failed:\r\n\r\n  bob@x.org\r\n    error after RCPT TO:<bob@x.org>:\r\n    550 5.1.1 no such user\r\n\r\n"
+        "  cy@z.org\r\n    error after MAIL FROM:<help@y.org>:\r\n    550 y.org: no such domain\r\n\r\n"
+        "  di@w.org\r\n    error after end of data:\r\n    550 no such user\r\n",
+    )
+    assert [(one.address, one.hard) for one in found.recipients] == [("bob@x.org", True), ("cy@z.org", False), ("di@w.org", False)]
+
+
+def test_a_long_transcript() -> None:
+    """That the recipients were refused shows at the end of a transcript of pipelined commands (RFC 2920), however many lines stand before it."""
+    others = "".join(f"<<< 550 5.1.1 <a{number}@z.org>... User unknown\r\n" for number in range(30))
+    text = f"{'   ----- Transcript of session follows -----'}\r\n<bob@x.org>\r\n>>> DATA\r\n{others}<<< 550 5.1.1 <bob@x.org>... User unknown\r\n<<< 503 5.0.0 Need RCPT"
+    assert next(one.hard for one in read(text).recipients if one.address == "bob@x.org") is True
+
+
+def test_a_summary_names_who_may_have_got_it() -> None:
+    """The `To:` of a daemon's summary of the mail is no failed recipient where a list of those follows; alone it is."""
+    summary = "Your message\r\n\r\n  To:      cy@z.org\r\n  Subject: s\r\n  Sent:    Thu, 1 Jan 2026 10:00:00 +0100\r\n\r\n"
+    listed = "did not reach the following recipient(s):\r\n\r\nbob@x.org on Thu, 1 Jan 2026 10:00:05 +0100\r\n    The recipient name is not recognized"
+    assert [one.address for one in read(summary + listed).recipients] == ["bob@x.org"]
+    assert [one.address for one in read(summary + "could not be delivered: no such user").recipients] == ["cy@z.org"]
+
+
+def test_groups_in_the_text() -> None:
+    """The standard's form is read where it stands in the daemon's text: one that is only late has not failed (RFC 3464 section 2.3.3)."""
+    groups = (
+        "Final-Recipient: rfc822; bob@x.org\r\nAction: failed\r\nStatus: 5.1.1\r\nDiagnostic-Code: smtp; 550 no such user\r\n\r\n"
+        "Final-Recipient: rfc822; cy@z.org\r\nAction: delayed\r\nStatus: 4.4.1\r\n"
+    )
+    found = read("Some of them did not get it.\r\n\r\nReporting-MTA: dns; mx.x.org\r\n\r\n" + groups)
+    got = [(one.address, one.action, one.status, one.hard) for one in found.recipients]
+    assert got == [("bob@x.org", "failed", "5.1.1", True), ("cy@z.org", "delayed", "4.4.1", False)]
+
+
+def test_a_notice_that_names_nobody() -> None:
+    """Who did not get it stands in the returned header alone, below words that say it is returned."""
+    found = read("----- Reason -----\r\n\r\nIt went in circles: too many hops.\r\n\r\n----- Returned message -----")
+    assert [(one.address, one.hard, one.reason) for one in found.recipients] == [("bob@x.org", False, "loop")]
+
+
 def test_a_delay_is_no_failure() -> None:
     """A daemon that goes on trying reports a delay, and nothing is dead."""
     (one,) = read("THIS IS A WARNING MESSAGE ONLY. Your message has not yet been delivered; it will be retried.\r\n\r\n<bob@x.org>: connection refused").recipients
@@ -156,6 +225,17 @@ def test_returned_header_as_plain_text() -> None:
     found = parse(raw.replace(b"From: ann@x.org", b"From: mailer-daemon@x.org").replace(b"Subject: s", b"Subject: Mail delivery failed", 1)).report
     assert found is not None
     assert (found.original_message_id, [one.address for one in found.recipients]) == ("out9@y.org", ["bob@x.org"])
+
+
+@pytest.mark.parametrize("kind", [b"message/partial", b""])
+def test_returned_mail_in_odd_parts(kind: bytes) -> None:
+    """The id is found in a part that is called a fragment (RFC 2046 section 5.2.2), and where the returned header stands in place of the part's own."""
+    header = b"From: help@y.org\r\nTo: bob@x.org\r\nSubject: s\r\nMessage-ID: <out8@y.org>\r\n"
+    last = part(kind, header) if kind else header + b"\r\nhello\r\n"
+    raw = multipart(b"mixed", part(b"text/plain", b"Delivery failed.\r\n\r\n<bob@x.org>: 550 5.1.1 unknown user"), last)
+    found = parse(raw.replace(b"From: ann@x.org", b"From: mailer-daemon@x.org", 1).replace(b"Subject: s", b"Subject: Mail delivery failed", 1)).report
+    assert found is not None
+    assert (found.original_message_id, [one.address for one in found.recipients]) == ("out8@y.org", ["bob@x.org"])
 
 
 def test_a_report_inside_a_notice() -> None:
@@ -183,6 +263,10 @@ ORDINARY = {
     ),
     "a parcel service": mail(b"From: no-reply@parcels.example", b"Subject: Your delivery failed", body=b"We could not deliver to ann@x.org.\r\n"),
     "a shop's newsletter": mail(b"From: shop@x.org", b"Subject: Free returned goods", b"List-Unsubscribe: <mailto:u@x.org>", body=b"mailbox is full of offers\r\n"),
+    "a postmaster who answers": mail(
+        b"From: Postmaster <postmaster@x.org>", b"Subject: Maintenance",
+        body=b"It waits.\r\n\r\n-----Original Message-----\r\nFrom: a@y.org\r\nTo: bob@x.org\r\nSubject: s\r\n",
+    ),
     "a postmaster who writes": mail(b"From: Postmaster <postmaster@x.org>", b"Subject: Maintenance on Sunday", body=b"Mail to bob@x.org waits until then.\r\n"),
 }
 
@@ -199,6 +283,10 @@ HOSTILE = {
     "header lines": "From: a@x.org\r\n" * 60_000,
     "one line": "<bob@x.org>: 550 " + "5.1.1 " * 150_000,
     "at signs": "@" * 900_000,
+    "groups": "Final-Recipient: rfc822; a@x.org\r\nno field\r\n\r\n" * 30_000,
+    "one paragraph of groups": "Final-Recipient: rfc822; a@x.org\r\nno field\r\n" * 30_000,
+    "summaries": "To: a@x.org\r\n  Subject: s\r\n:\r\n<b@x.org>\r\n" * 30_000,
+    "transcripts": ">>> MAIL FROM:<a@x.org>\r\n<<< 550 5.1.1 no such user\r\n>>> DATA\r\n" * 20_000,
     "quote marks": ("> " * 200 + "\r\n") * 2_000,
 }
 

@@ -20,6 +20,8 @@ JUDGED = [
     ("failed", "5.7.1", "550 5.7.1 Unable to relay", "", False, "relaying"),
     ("failed", "5.7.1", "550 5.7.1 Sender address rejected: User unknown", "", False, "sender_refused"),
     ("failed", "5.4.7", "delivery expired", "", False, "expired"),
+    ("failed", "5.4.6", "554 5.4.6 Too many hops 26 (25 max)", "", False, "loop"),
+    ("failed", "5.4.1", "550 5.4.1 All recipient addresses rejected : Access denied", "", True, "user_unknown"),
     ("failed", "5.0.0", "", "the mailbox is full", False, "mailbox_full"),
     ("failed", "4.4.4", "450 4.4.4 NXDOMAIN", "", False, "host_unknown"),
     ("failed", "", "551 nobody knows", "", True, "moved"),
@@ -29,6 +31,10 @@ JUDGED = [
     ("relayed", "2.0.0", "", "", None, ""),
     ("delivered", "2.1.5", "user unknown", "", None, ""),
     ("failed", "5.1.1", "550 User unknown (in reply to end of DATA command)", "", False, "refused"),
+    ("failed", "5.1.2", "550 no such domain (in reply to MAIL FROM command)", "", False, "sender_refused"),
+    ("failed", "5.1.2", "550 no such domain", ">>> MAIL FROM:<a@y.org>\n<<< 550 no such domain", False, "sender_refused"),
+    ("failed", "5.1.1", "550 no such user", ">>> MAIL FROM:<a@y.org>\n<<< 250 fine\n>>> RCPT TO:<b@x.org>\n<<< 550 no such user", True, "user_unknown"),
+    ("failed", "5.1.1", "550 no such user", ">>> MAIL FROM:<a@y.org>\n<<< 550 5.7.1 go away\n>>> RCPT TO:<b@x.org>\n<<< 550 no such user", True, "user_unknown"),
 ]
 
 

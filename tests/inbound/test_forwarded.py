@@ -88,6 +88,55 @@ def test_clients(client: str, own: str) -> None:
     assert found.date
 
 
+STRANGERS = {
+    "its own word for from": "---------- Forwarded message ---------\nKropo: {who}\nDate: 3 Mar\nSubject: Printer\nTo: Ann <{ann}>\n\n\nIt is broken.",
+    "from in the third line": "-------- Forwarded Message --------\nSubject: \tPrinter\nDate: \tTue\nKropo: \t{who}\nTo: \t{ann}\n\n\nIt is broken.",
+    "a word between": "-----Original Message-----\nFrom: {who}\nDate: Tue\nTo: Ann <{ann}>\nKopu lesta: bob@x.example\nSubject: Printer\n\nIt is broken.",
+    "announced in any words": "  ----- Lorema Mesago ----- Kimden: {who}Kime: {ann}Gönderilen: 3 Mart 2026Konu: Printer\n It is broken.",
+    "quoted below any words": "> Lorema mesago:\n>\n> Od: {who}\n> Předmět: Printer\n> Datum: 3. března 2026\n> Komu: {ann}\n>\n> It is broken.",
+    "a label without colon": "  ----- Mensagem reencaminhada ----- De: {who}Para: {ann}Enviado: 3 de março CETAssunto Printer\n It is broken.",
+    "two words for a label": "Von: {who}\nDatum: 3. März\nKopie (CC): bob@x.example\nAn: {ann}\nBetreff: Printer\n\nIt is broken.",
+    "from right to left": "-----הודעה מקורית-----\n\u202bמאת:\u202c {who}\nתאריך: 3.3.2026\nאל: {ann}\nנושא: Printer\n\nIt is broken.",
+}
+
+
+@pytest.mark.parametrize("subject", ["Fwd: Printer", "Good morning"])
+@pytest.mark.parametrize("form", STRANGERS)
+def test_words_in_no_table(form: str, subject: str) -> None:
+    """The form of a forward tells what it is where its words, or one of its labels, are of a language that no table has."""
+    found = forward(STRANGERS[form].format_map(PEOPLE), subject).forwarded
+    assert found is not None
+    assert (found.from_, found.subject, found.text) == (JO, "Printer", "It is broken.")
+    assert "ann@house.example" in {one.address for one in found.to}
+    assert found.date
+
+
+HEADERS = [
+    ('On 3/3/2026 9:05, "Jo Martin" <{jo}> wrote:', "3/3/2026 9:05"),
+    ("On Tue, Mar 3, 2026 at 9:05 AM Jo Martin <{jo}> wrote:", "Tue, Mar 3, 2026 at 9:05 AM"),
+    ("On Tuesday, March 3, 2026, 09:05:11 PM GMT+1, Jo Martin <{jo}> wrote:", "Tuesday, March 3, 2026, 09:05:11 PM GMT+1"),
+    ("Le mar. 3 mars 2026 à 09:05, « Jo Martin » <{jo}> a écrit :", "mar. 3 mars 2026 à 09:05"),
+    ("Am 3.3.26 um 09:05 schrieb Jo Martin <{jo}>:", "3.3.26 um 09:05"),
+    ("Op di 3 mrt 2026 om 09:05 heeft Jo Martin [mailto:{jo}] geschreven:", "di 3 mrt 2026 om 09:05"),
+    ("Il giorno mar 3 mar 2026 alle ore 09:05 Jo Martin <{jo}> ha scritto:", "mar 3 mar 2026 alle ore 09:05"),
+    ("D. 3. marts 2026 kl. 09.05 skrev Jo Martin <{jo}>:", "3. marts 2026 kl. 09.05"),
+    ("W dniu 3.03.2026, 9:05 użytkownik „Jo Martin” <{jo}> napisał:", "3.03.2026, 9:05"),
+    ("3. 3. 2026 v 9:05 používateľ Jo Martin (<{jo}>) napísal:", "3. 3. 2026 v 9:05"),
+    ("2026-03-03 09:05 időpontban Jo Martin ({jo}) ezt írta:", "2026-03-03 09:05"),
+    ("Jo Martin <{jo}> kirjoitti 3.3.2026 9.05:", "3.3.2026 9.05"),
+    ("Jo Martin <{jo}> skrev følgende den 3.3.2026, 09:05:", "3.3.2026, 09:05"),
+    ("Jo Martin <{jo}>, 3 Mar 2026 Sal, 09:05 tarihinde şunu yazdı:", "3 Mar 2026 Sal, 09:05"),
+]
+
+
+@pytest.mark.parametrize(("header", "date"), HEADERS)
+def test_headers_of_answers_above_a_forward(header: str, date: str) -> None:
+    """Desktop Outlook on a Mac forwards below the line of an answer: the name and the date, in whatever order a language has them."""
+    found = forward(header.format(jo="jo@acme.example") + "\n\n    It is broken.\n").forwarded
+    assert found is not None
+    assert (found.from_, found.date, found.subject, found.text) == (JO, date, "Printer", "It is broken.")
+
+
 def forward(text: str, subject: str = "Fwd: Printer", sender: str = "ann@house.example", *, html: bool = False, **headers: str) -> Mail:
     message = EmailMessage()
     message["From"], message["To"], message["Subject"] = sender, "desk@house.example", subject
@@ -172,6 +221,10 @@ SUBJECTS = [
     ("[EXTERNAL] FW: x", True, False, "[EXTERNAL] FW: x"),
     ("[Fwd: x]", True, False, "x"),
     ("Redir.: x", True, False, "x"),
+    ("İLT: x", True, False, "x"),
+    ("Videresend: x", True, False, "x"),
+    ("πρθ: x", True, False, "x"),
+    ("回覆：x", False, True, "x"),
     ("R: x", False, True, "x"),
     ("Train: late", False, False, "Train: late"),
     ("", False, False, ""),
@@ -186,7 +239,20 @@ def test_subjects(subject: str, forwards: bool, answers: bool, bare: str) -> Non
 
 @pytest.mark.parametrize(
     "unit",
-    ["From: x\n", "From: ", "-- Forwarded message -- From: ", "On x wrote:\n", "> ", "From: a@b.c\nTo: x;\n", ">>>> From: x\n", "a@", "<", ",;"],
+    [
+        "From: x\n",
+        "From: ",
+        "-- Forwarded message -- From: ",
+        "On x wrote:\n",
+        "> ",
+        "From: a@b.c\nTo: x;\n",
+        ">>>> From: x\n",
+        "a@",
+        "<",
+        ",;",
+        "Xy: a@b.c\nDate: x\n",
+        "-- x -- From: a@b.c ",
+    ],
 )
 def test_time_grows_with_length_only(unit: str) -> None:
     """Four times the text costs about four times the time."""

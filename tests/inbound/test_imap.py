@@ -13,6 +13,7 @@ import pytest
 from core.delivery import Meaning
 from gateway.clock import FakeClock
 from gateway.inbound.fetching import FetchTrouble
+from gateway.inbound.imap_deleted import MARK
 from gateway.store import fetched, mailboxes
 from gateway.store.engine import Database
 from tests.conftest import make_schema, missing
@@ -115,6 +116,33 @@ def test_what_is_done_afterwards(dovecot: Dovecot, user: str, desk: Desk, after:
     assert len(done) == (2 if after == "move" else 0)
     if len(inbox) == 3:
         assert ["\\Seen" in inbox[uid] for uid in (2, 3)] == [after == "seen"] * 2
+
+
+def test_a_mail_that_was_marked_as_deleted_comes_in_once_it_is_not(dovecot: Dovecot, user: str, desk: Desk, clock: FakeClock) -> None:
+    """Law 7: a mail marked when the folder was read past it is looked at again each hour; it does not wait meanwhile, and comes in once."""
+    made = connector(dovecot.imap, user=user)
+    desk.fetch(made)
+    for number, flags in ((1, ""), (2, "(\\Deleted)"), (3, "(\\Deleted)"), (4, "")):
+        dovecot.deliver(user, mail(number), flags=flags)
+    assert desk.fetch(made).waiting == 0
+    assert desk.subjects() == ["Mail 1", "Mail 4"]
+    with dovecot.client(user) as client:
+        client.select("INBOX")
+        client.uid("STORE", "2", "-FLAGS", "(\\Deleted)")
+    assert desk.fetch(made).stored == 0, "once an hour"
+    clock.advance(hours=1, seconds=1)
+    assert desk.fetch(made).stored == 1
+    assert desk.subjects() == ["Mail 1", "Mail 2", "Mail 4"]
+    with desk.database.read() as connection:
+        assert (folder(desk).waiting, folder(desk).oldest_waiting_at) == (0, None), "no clock stands still for the other (decisions.md 1)"
+        assert [name.rpartition("/")[2] for name in mailboxes.named(connection, "support", MARK)] == ["3"], "it is still noted"
+    with dovecot.client(user) as client:
+        client.select("INBOX")
+        client.expunge()
+    clock.advance(hours=1, seconds=1)
+    assert (desk.fetch(made).stored, len(desk.stored())) == (0, 3)
+    with desk.database.read() as connection:
+        assert mailboxes.named(connection, "support", MARK) == []
 
 
 def test_spam_and_other_folders(dovecot: Dovecot, user: str, desk: Desk) -> None:

@@ -340,6 +340,37 @@ def test_a_server_without_uidl(server: Pop3Server, means: Means, database: Datab
     assert subjects(database) == ["2", "3"]
 
 
+@pytest.mark.parametrize("when", ["together", "one after the other"])
+def test_without_uidl_nothing_is_deleted_that_is_not_itself_stored(server: Pop3Server, means: Means, database: Database, when: str) -> None:
+    """Law 3: of two mails of the same header and size each is taken in before it is deleted; a true copy is taken in once."""
+    server.replies = {"UIDL": b"-ERR unknown command\r\n"}
+    turn(means, server.port)
+    one, other = mail(1), mail(1).replace(b"two", b"2wo")
+    server.mails = {"a": one, "b": other, "c": one} if when == "together" else {"a": one}
+    if when != "together":
+        server.replies["QUIT"] = b"-ERR some messages not deleted\r\n"
+    turn(means, server.port, after="delete")
+    if when != "together":
+        del server.replies["QUIT"]
+        server.mails = {"b": other}
+        turn(means, server.port, after="delete")
+    assert server.mails == {}
+    assert sorted(row.bytes for row in stored(database)) == sorted([one, other])
+
+
+def test_without_uidl_what_cannot_be_read_again_stays(server: Pop3Server, means: Means, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Law 3: a mail like one that is ours, which cannot be stored now, is not deleted."""
+    server.replies = {"UIDL": b"-ERR unknown command\r\n"}
+    turn(means, server.port)
+    server.mails = {"a": mail(1)}
+    turn(means, server.port)
+    server.mails = {"b": mail(1).replace(b"two", b"2wo")}
+    monkeypatch.setattr("gateway.inbound.intake.arrivals.store", _no_disk)
+    with pytest.raises(FetchTrouble):
+        turn(means, server.port, after="delete")
+    assert (list(server.mails), subjects(database)) == (["b"], ["1"])
+
+
 def test_names_that_are_twice_or_none(begun: Pop3Server, means: Means, database: Database) -> None:
     """Ids that stand for two messages, are empty or hold control characters are not trusted: no mail is taken for another."""
     begun.mails = {"a": mail(1), "b": mail(2), "c": mail(3), "d": mail(4)}

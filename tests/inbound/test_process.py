@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 from sqlalchemy.exc import OperationalError
 
 from core.brakes import Brakes
@@ -405,6 +406,48 @@ def test_a_passing_fault_is_no_attempt(way: WayIn) -> None:
         way.later(seconds=5)
     processor.sweep()
     assert way.shown(inbound_id)["state"] == "done"
+
+
+def test_what_should_pass_and_never_does(way: WayIn) -> None:
+    """A mail for whose reading memory never suffices is quarantined in the end and seen, instead of being tried for ever."""
+    inbound_id = way.arrive(a_raw())
+
+    def read(raw: bytes) -> Mail:
+        raise MemoryError
+
+    way.read = read
+    processor = way.processor()
+    for turn in range(30):
+        processor.sweep()
+        way.later(seconds=60)
+        assert (way.shown(inbound_id)["state"] == "new") is (turn < 22)
+    assert "MemoryError" in way.shown(inbound_id)["reason"]
+
+
+def test_a_disk_that_is_full_at_the_commit(way: WayIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What cannot even be given back is kept in mind: with room again the mail is read at once and not when its lease ends, and it was no attempt."""
+    inbound_id = way.arrive(a_raw())
+    room, real = [True, True, True], way.database.lazy
+
+    @contextmanager
+    def lazy() -> Iterator[Connection]:
+        with real() as connection:
+            yield connection
+            if not room:
+                raise OperationalError("COMMIT", {}, Exception("database or disk is full"))
+            room.pop()
+
+    monkeypatch.setattr(way.database, "lazy", lazy)
+    processor = way.processor()
+    for _ in range(2):  # the leases, the claims of what failed and of what is fresh; then nothing more
+        with pytest.raises(OperationalError):
+            processor.sweep()
+    room.extend([True] * 20)
+    processor.sweep()
+    assert (way.shown(inbound_id)["state"], way.shown(inbound_id)["attempts"]) == ("new", 0)
+    way.later(seconds=3)
+    processor.sweep()
+    assert (way.shown(inbound_id)["state"], way.shown(inbound_id)["attempts"], len(way.items())) == ("done", 1, 1)
 
 
 def test_an_item_that_changes_under_us(way: WayIn) -> None:

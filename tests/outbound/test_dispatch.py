@@ -493,6 +493,32 @@ def test_a_database_that_is_away_after_the_answer(house: House, monkeypatch: pyt
     assert house.state() == "sent" and history(house) == ["queued", "sending", "sent"]
 
 
+def test_a_database_that_is_away_for_long_after_the_answer(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The answer is kept in mind until it can be written, once: the mail neither becomes unknown when its lease ends nor leaves twice."""
+    house.item()
+    house.queue()
+    settle, away = outbox_claims.settle, [True]
+
+    def shaky(*arguments: Any) -> None:
+        if away:
+            raise OperationalError("settle", {}, Exception("the database is away"))
+        settle(*arguments)
+
+    monkeypatch.setattr(outbox_claims, "settle", shaky)
+    way = Way()
+    dispatcher = house.dispatcher(way)
+    monkeypatch.setattr(dispatcher._settler._pause, "wait", lambda seconds: None)
+    for _ in range(2):
+        with pytest.raises(OperationalError):
+            dispatcher.run_due()
+    assert house.state() == "sending"
+    away.clear()
+    assert dispatcher.run_due() == 0
+    assert house.state() == "sent" and history(house) == ["queued", "sending", "sent"] and len(way.given) == 1
+    dispatcher.recover_expired(NOW + timedelta(hours=1))
+    assert house.state() == "sent"
+
+
 def test_a_database_that_is_away_at_the_mark(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """No mark, no dot: the mail was not handed over and is tried again."""
     house.item()
