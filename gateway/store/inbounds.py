@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from core.mail import Address, Attachment, Forwarded, Invitation, Mail
+from core.mail import Address, Attachment, Forwarded, Invitation, Mail, Report
 from core.plain import from_plain, to_plain
 from core.verdict import InboundState, TraceStep, Verdict, most_urgent
 from gateway.store.inbound_claims import MINE, Claimed, mine, record
@@ -21,6 +21,7 @@ from gateway.store.intake_keys import write_keys
 from gateway.store.schema import inbound, inbound_body, inbound_verdict, item, raw_mail
 
 MOST_ADDRESSES = 1_000
+MOST_REPORTED = 100
 _ATTACHMENT = tuple(one.name for one in fields(Attachment))
 MOST_OPENED = 64
 """How far behind the last verdict an item that was opened and undone is looked for."""
@@ -200,7 +201,7 @@ def _body_row(inbound_id: str, mail: Mail) -> Mapping[str, Any]:
 
 
 def more_of(mail: Mail) -> dict[str, Any]:
-    """What only few mails have, as JSON: a forwarded mail, an invitation, signed or encrypted parts, remote images.
+    """What only few mails have, as JSON: a forwarded mail, an invitation, signed or encrypted parts, remote images, what a report says.
 
     Never null: that says that the row is older than this, and its HTML not yet sanitised.
     """
@@ -209,8 +210,14 @@ def more_of(mail: Mail) -> dict[str, Any]:
         "invitation": to_plain(mail.invitation, full=False) if mail.invitation is not None else None,
         "protection": list(mail.protection),
         "remote": mail.remote,
+        "report": _report(mail.report) if mail.report is not None else None,
     }
     return {name: value for name, value in said.items() if value}
+
+
+def _report(report: Report) -> dict[str, Any]:
+    """A delivery report as it is shown; what it changed is on the mail that came back."""
+    return to_plain(replace(report, recipients=report.recipients[:MOST_REPORTED]), full=True)
 
 
 def with_more(mail: Mail, more: Mapping[str, Any] | None) -> Mail:

@@ -89,6 +89,23 @@ def test_a_dead_address(way: WayIn) -> None:
         way.desk().unsuppress(JO, ANN)
 
 
+def test_a_report_is_shown_with_its_recipients(way: WayIn) -> None:
+    """decisions.md 3: who, in the server's words, and whether the address is dead stands with the report that came in."""
+    mail = an_answer(way)
+    inbound_id = way.arrive(a_report(mail.message_id))
+    way.processor().sweep()
+    shown = way.shown(inbound_id)["report"]
+    assert shown["original_message_id"] == mail.message_id
+    (recipient,) = shown["recipients"]
+    assert {name: recipient[name] for name in ("address", "action", "status", "hard", "reason")} == {
+        "address": JO,
+        "action": "failed",
+        "status": "5.1.1",
+        "hard": True,
+        "reason": "user_unknown",
+    }
+
+
 def test_the_author_is_told_once(way: WayIn) -> None:
     """A second report about the same recipient tells nobody again."""
     mail = an_answer(way)
