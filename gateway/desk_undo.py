@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -141,7 +142,9 @@ class UndoDesk(WaitingDesk):
             raise refused_undo(item, mail_on_item.shown_since(ours))
         if before["cancelled"]:
             raise refused_undo(item, "a mail that waited to be sent cancelled itself because of it")
-        was, decided_at = mail_on_item.as_kept(item, before["item"]), datetime.fromisoformat(before["at"])
+        # Its version then tells whether a Send & Resolve could still be undone; snapshots written before versions were kept have none.
+        was = replace(mail_on_item.as_kept(item, before["item"]), version=before["item"].get("version", item.version))
+        decided_at = datetime.fromisoformat(before["at"])
         left = mail_on_item.as_kept(item, before["left"]) if later else None
         return undo_join(item, was, held_on.values(), scene, inbound_id=inbound_id, decided_at=decided_at, left=left)
 

@@ -130,7 +130,7 @@ def _pieces(found: Iterable[Found]) -> Iterator[list[Found]]:
             if len(piece) >= IN_FLIGHT or size >= IN_FLIGHT_BYTES // 2:
                 yield piece
                 piece, size = [], 0
-    except Exception:
+    except Exception:  # raised again: what was read before it is stored first
         if piece:
             yield piece
         raise

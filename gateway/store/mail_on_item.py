@@ -155,9 +155,9 @@ _KEPT = (
 
 
 def kept(item: WorkItem) -> dict[str, Any]:
-    """What a deed may change of an item and an undo gives back, as JSON."""
+    """What a deed may change of an item and an undo gives back, as JSON, and its version then."""
     row = item_row(item)
-    return {name: row[name] for name in _KEPT}
+    return {**{name: row[name] for name in _KEPT}, "version": item.version}
 
 
 def as_kept(item: WorkItem, said: Mapping[str, Any]) -> WorkItem:

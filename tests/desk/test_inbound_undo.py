@@ -57,6 +57,20 @@ def test_a_join_is_undone(gate: Gate, status: str) -> None:
     assert gate.desk.join_inbound(held, ref, ANN)["state"] == "done"
 
 
+def test_a_send_and_resolve_can_be_taken_back_after_it(gate: Gate) -> None:
+    """decisions.md 15: a join reopened the item and was undone; cancelling the resolving mail gives back what was before it, as without the join."""
+    ref = gate.ticket()
+    held = gate.held(ref)
+    was = gate.seen(ref)["status"]
+    mail = gate.desk.mail(ref, ANN, text="Done.", undo=timedelta(minutes=2), resolve=True)
+    assert gate.seen(ref)["status"] == "resolved"
+    gate.desk.join_inbound(held, ref, ANN)
+    gate.desk.undo_inbound(held, ANN)
+    assert gate.seen(ref)["status"] == "resolved"
+    gate.desk.cancel_mail(mail["id"], ANN)
+    assert gate.seen(ref)["status"] == was
+
+
 def test_a_countdown_goes_on_with_what_was_left(gate: Gate) -> None:
     """Undo of a join of mail that stopped no clock: the time in between does not count, so that nothing closes at once (decisions.md 1)."""
     ref, lost = gate.ticket(), gate.lost()
