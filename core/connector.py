@@ -16,6 +16,16 @@ class Strangers(StrEnum):
     NEW = "new"
 
 
+class PlusMode(StrEnum):
+    """How answers find their item (B3, B-MT-02): by headers, by a signed plus-address in Reply-To as well, or with both wanted and told to people."""
+
+    OFF = "off"
+    MIXED = "mixed"
+    """Reply-To carries a signed plus-address; everything else counts as before."""
+    ONLY = "only"
+    """As mixed, and a line in each mail says how to answer (B-MT-07); numbers in subjects and ids that we did not sign prove nothing any more."""
+
+
 class Provider(StrEnum):
     """Whose servers stand before a mailbox, and so how they mark mail that was written inside or whose sender was verified."""
 
@@ -67,8 +77,8 @@ class Connector:
     """Automatic replies wake and reopen like a person's."""
     one_item_per_queue: bool = False
     """One mail to several recipients of ours in one queue opens one item (decisions.md 7)."""
-    plus_addressing: bool = False
-    """Reply-To with a signed plus-address; off until `guichet connector test NAME --round-trip` has seen such a mail arrive."""
+    plus_addressing: PlusMode = PlusMode.OFF
+    """Reply-To with a signed plus-address (`mixed`, `only`); without effect until `guichet connector test NAME --round-trip` has seen such a mail arrive."""
     plus_proved: bool = False
     """The connection test has seen a plus-tagged mail to this address arrive; known from what is proved, not from the desk file."""
     profile: Profile = Profile()
@@ -92,7 +102,7 @@ class Connector:
     @property
     def tags_replies(self) -> bool:
         """Whether Reply-To carries a signed plus-address: only where it is wanted and was shown to work, or answers would be lost."""
-        return self.plus_addressing and self.plus_proved
+        return self.plus_addressing is not PlusMode.OFF and self.plus_proved
 
     @property
     def receives(self) -> bool:

@@ -122,6 +122,8 @@ class Delivery:
     words: str = ""
     recipients: Mapping[str, tuple[Outcome, str]] = field(default_factory=dict, hash=False)
     trouble: Meaning | None = None
+    queue_id: str = ""
+    """What the server that took the mail calls it, '' where it did not say."""
 
 
 def clean_words(text: str) -> str:

@@ -120,17 +120,34 @@ class Purpose(StrEnum):
     PERSON = "person"
     ACKNOWLEDGEMENT = "acknowledgement"
     NO_ANSWER = "no_answer"
+    SPLIT = "split"
+    MERGED = "merged"
+    CASE_LAUNCHED = "case_launched"
     SEND_FAILED = "send_failed"
+    ALARM = "alarm"
+    """To administrators: a connector was suspended, told by another way than the one that fails (decisions.md 19)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """One recipient of an outgoing message and what became of it. `role` is `to`, `cc` or `bcc`."""
+    """One recipient of an outgoing message and what became of it. `role` is `to`, `cc`, `bcc`, or `sys` for the desk's own blind copy (C-GW-05),
+    whose end says nothing about the mail."""
 
     address: Address
     role: str = "to"
     outcome: Outcome = Outcome.PENDING
     words: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FileRef:
+    """A file that goes with a mail: `id` of a stored file, and what it is called there. `inline_id` not empty: an image that the HTML names `cid:` so."""
+
+    id: str
+    name: str
+    content_type: str
+    size: int
+    inline_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +179,7 @@ class Draft:
     hold_reason: str = ""
     cancel_if_answered: bool = False
     """A scheduled mail that cancels itself if the customer writes or a colleague answers before it has left (decisions.md 16)."""
+    files: tuple[FileRef, ...] = ()
     facts: dict[str, str] = field(default_factory=dict, hash=False)
 
     @property
@@ -206,6 +224,8 @@ class OutboxMessage:
     lease_until: datetime | None = None
     lease_by: str = ""
     attachment_count: int = 0
+    queue_id: str = ""
+    """What the server that took it calls it, '' where it did not say."""
 
     @property
     def cancel_if_answered(self) -> bool:

@@ -8,6 +8,7 @@ from enum import StrEnum
 from functools import cached_property
 
 from core.connector import Connector as Connector
+from core.connector import PlusMode as PlusMode
 from core.connector import Profile as Profile
 from core.connector import Provider as Provider
 from core.connector import Strangers as Strangers
@@ -80,6 +81,10 @@ class User:
     timezone: str = ""
     undo_send: timedelta | None = None
     """How long their mails wait and can be taken back (0 to PT2M)."""
+    signature: str = ""
+    """What stands below their mails where they ask for it."""
+    signature_html: str = ""
+    """The same for mails that are written in HTML; without it the text is used."""
     active: bool = True
 
 
@@ -201,6 +206,37 @@ class MailTemplate:
     html: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class CannedText:
+    """A text that people put into their mails; `files` are names of files on the desk's shelf (`guichet file list`)."""
+
+    title: str
+    """What it is found by, besides its words."""
+    text: str
+    language: str = ""
+    """Offered first to people of this language; '' for every language."""
+    service: str = ""
+    """The service line (`service` of a process) whose items it is for; '' for all."""
+    html: str = ""
+    """The same for mails that are written in HTML."""
+    files: tuple[str, ...] = ()
+    """Names of files of the desk that are attached with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class DkimKey:
+    """A key that signs mail whose From is in `domain`; the private key is in the secret store, the public one in the DNS."""
+
+    domain: str
+    """The domain of the From address."""
+    selector: str
+    """The name in the DNS: `SELECTOR._domainkey.DOMAIN`."""
+    secret: str
+    """Name of the private key in the secret store (`guichet secret list`)."""
+    enabled: bool = True
+    """Whether it signs; a new one is switched on when its DNS record is there."""
+
+
 @dataclass(frozen=True)
 class Setup:
     """Everything administrators configured, at one `revision`. Lists keep the order of the desk file."""
@@ -219,6 +255,12 @@ class Setup:
     """Senders whose mail always opens test items (B-RT-18), and the only ones that those mail to (E-47)."""
     attachment_types: tuple[str, ...] = ()
     """File extensions that may be opened; () is the shipped list, `*` everything (E-42, E-43)."""
+    bcc_all: tuple[str, ...] = ()
+    """Addresses that get a blind copy of every mail that leaves (C-GW-05)."""
+    redirect_all: tuple[str, ...] = ()
+    """For test systems: every mail goes to these addresses instead of its recipients (C-GW-05)."""
+    max_mail_size: int = 25 * 2**20
+    """Largest mail a person may write, in bytes as it leaves; looked at when it is saved (C-CO-09); 100 MB at the most."""
     companies: tuple[Company, ...] = ()
     queues: tuple[str, ...] = ()
     teams: tuple[Team, ...] = ()
@@ -233,6 +275,8 @@ class Setup:
     routes: tuple[Route, ...] = ()
     blocked_addresses: tuple[BlockedAddress, ...] = ()
     mail_templates: tuple[MailTemplate, ...] = ()
+    canned_texts: tuple[CannedText, ...] = ()
+    dkim_keys: tuple[DkimKey, ...] = ()
 
     @cached_property
     def connector_of(self) -> dict[str, Connector]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from core.mail import address_key
 from core.plain import to_plain
-from core.setup import BlockedAddress, Company, Connector, MailTemplate, Process, RetryTemplate, Route, Setup, Team, User
+from core.setup import BlockedAddress, CannedText, Company, Connector, DkimKey, MailTemplate, Process, RetryTemplate, Route, Setup, Team, User
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,9 @@ class Desk:
     never_counts: tuple[str, ...] = ()
     test_contacts: tuple[str, ...] = ()
     attachment_types: tuple[str, ...] = ()
+    bcc_all: tuple[str, ...] = ()
+    redirect_all: tuple[str, ...] = ()
+    max_mail_size: int = 25 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,8 @@ PARTS: tuple[Part, ...] = (
     Part("route", Route, lambda setup: setup.routes, lambda route: f"{route.connector}/{route.name}"),
     Part("blocked_address", BlockedAddress, lambda setup: setup.blocked_addresses, lambda blocked: blocked.address),
     Part("mail_template", MailTemplate, lambda setup: setup.mail_templates, lambda template: f"{template.purpose}/{template.language}", versioned=True),
+    Part("canned_text", CannedText, lambda setup: setup.canned_texts, lambda canned: f"{canned.title}/{canned.language}"),
+    Part("dkim_key", DkimKey, lambda setup: setup.dkim_keys, lambda key: f"{key.selector}._domainkey.{key.domain}"),
 )
 
 

@@ -13,7 +13,7 @@ from core.conversation import Conversation, LastMail
 from core.decision import Decision, Entry, EntryKind
 from core.deeds import choice
 from core.mail import Address, Importance, address_key
-from core.outbox import Draft, OutboxMessage, Purpose, Recipient
+from core.outbox import Draft, FileRef, OutboxMessage, Purpose, Recipient
 from core.overtaken import Kind, Overtaking, overtaken
 from core.refusal import Refused
 from core.resolving import resolve, snapshot
@@ -54,11 +54,13 @@ class Letter:
     method: ResolutionMethod | None = None
     cancel_if_answered: bool = False
     """With `send_at` only (decisions.md 16)."""
+    files: tuple[FileRef, ...] = ()
+    """What goes with it; stored before, by the desk."""
 
 
 def letter_of(arguments: Mapping[str, Any]) -> Letter:
     """A letter from arguments as they come from the outside: lists of addresses, choices as texts, None is not given. Raises Refused."""
-    given: dict[str, Any] = {name: tuple(value) if name in ("to", "cc", "bcc") else value for name, value in arguments.items() if value is not None}
+    given: dict[str, Any] = {name: tuple(value) if name in ("to", "cc", "bcc", "files") else value for name, value in arguments.items() if value is not None}
     if given.get("send_at") is not None and given["send_at"].tzinfo is None:
         raise Refused("A time needs a zone.")
     if "method" in given:
@@ -163,6 +165,7 @@ def _draft(item: WorkItem, letter: Letter, scene: Scene, talk: Conversation, dra
         resolves=letter.resolve,
         starts_clock=letter.resolve,
         cancel_if_answered=letter.cancel_if_answered,
+        files=letter.files,
     )
 
 

@@ -19,7 +19,7 @@ from core.transitions import IllegalTransition
 from core.work_item import WorkItem
 from gateway.clock import Clock
 from gateway.keys import Keys
-from gateway.outbound.compose import seal
+from gateway.outbound.sealing import sealed_with_files
 from gateway.store import brakes, contacts, items, outboxes
 from gateway.store.items import StaleItem
 
@@ -89,7 +89,7 @@ class Apply:
         connector = sending_connector(setup, draft.connector)
         draft = replace(draft, connector=connector.name)
         ref = item.ref if item is not None else ""
-        sealed = seal(draft, connector, setup, self._keys, ref=ref)
+        sealed = sealed_with_files(connection, draft, connector, setup, self._keys, ref=ref)
         if sealed.note:
             log.warning("template_broken", extra={"note": sealed.note})
         outboxes.insert(connection, draft, sealed, now=now, ref=ref, template=template_for(setup, connector))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 
 from core.delivery import Meaning
-from core.setup import Connector, Setup
+from core.setup import Connector, PlusMode, Setup
 from gateway.connecting.report import Report
 from gateway.connecting.surroundings import Surroundings
 from gateway.connection_test import shortened, surroundings, test_incoming, test_outgoing
@@ -78,7 +78,7 @@ def _finding(check: str, report: Report, sentence: str) -> Finding:
 
 
 def _unproved(check: str, connector: Connector) -> Iterator[Finding]:
-    if connector.plus_addressing and not connector.plus_proved:
+    if connector.plus_addressing is not PlusMode.OFF and not connector.plus_proved:
         yield warning(
             check,
             "plus_addressing is asked for but not proved, so mails go without it; with the service running, run "

@@ -31,6 +31,11 @@ _SENDING = {
     "unknown_automatic": Key(str, "after an unknown outcome of an automatic mail: `hold` (default) or `repeat`", choices=("repeat", "hold")),
 }
 
+_RATE = {
+    "rate": Key(int, "most mails within `rate_per`, over all processes; without it as many as the server takes"),
+    "rate_per": Key(str, "the time that `rate` is about (default `PT1M`)", duration=True),
+}
+
 _SERVER = {
     "host": Key(str, "name of the server", required=True),
     "security": Key(str, "`tls` from the first byte (default), `starttls` (never falls back), or `none`", choices=("tls", "starttls", "none")),
@@ -105,11 +110,19 @@ OUTGOING: Mapping[str, Mapping[str, Key]] = {
         "security": Key(str, "`starttls` (default; never falls back), `tls` from the first byte, or `none`", choices=("starttls", "tls", "none")),
         "user": Key(str, "user name; without it nobody logs in"),
         "password_env": Key(str, "name of the environment variable that holds the password"),
+        "password_secret": Key(str, "name of the password in the secret store (`guichet secret set NAME`)"),
         "ca_file": Key(str, "certificates to trust instead of the system's (PEM)"),
+        "client_certificate": Key(str, "our certificate for servers that ask for one (PEM, with its key if `client_key` is not given), relative to the data folder"),
+        "client_key": Key(str, "key of our certificate (PEM, not encrypted), relative to the data folder"),
+        "connections": Key(int, "most connections of one process to this server at once (default 4)"),
+        "connection_age": Key(str, "after this time a connection is replaced (default `PT5M`)", duration=True),
+        "dsn": Key(bool, "ask for a report when a mail is delayed or not delivered, where the server offers that (default true)"),
+        "sent_folder": Key(str, "also put each mail into this folder of the mailbox that `incoming` (kind `imap`) fetches from; `auto` for the one marked as Sent"),
         **OAUTH,
+        **_RATE,
         **_SENDING,
     },
-    "maildir": {"path": Key(str, "folder, relative to the data folder", required=True), **_SENDING},
+    "maildir": {"path": Key(str, "folder, relative to the data folder", required=True), **_RATE, **_SENDING},
 }
 
 
@@ -129,7 +142,7 @@ def faults(way: str, kinds: Mapping[str, Mapping[str, Key]], given: Mapping[str,
             yield name, f"unknown key; known for kind “{kind}”: {', '.join(['kind', *keys])}"
         else:
             yield from _value_faults(name, keys[name], value)
-    if given.get("user") and not given.get("password_env") and "password_env" in keys and given.get("auth", "password") == "password":
+    if given.get("user") and not (given.get("password_env") or given.get("password_secret")) and "password_env" in keys and given.get("auth", "password") == "password":
         yield "password_env", "missing; with a user, the name of the environment variable with the password is expected"
     yield from _together(given)
     yield from ((name, f"missing; {key.meaning} is expected") for name, key in keys.items() if key.required and name not in given)

@@ -156,6 +156,13 @@ class OutboundSettings(Section):
     timeout: timedelta = Field(timedelta(seconds=60), description="Patience with each answer of a server we send to.")
 
 
+class AlarmSettings(Section):
+    """How administrators hear of trouble with a way out, besides the log, the metrics and a mail by another connector."""
+
+    command: tuple[str, ...] = Field((), description="A program and its arguments; it is given the sentence on its standard input, for each alarm. Empty: none.")
+    timeout: timedelta = Field(timedelta(seconds=30), description="Patience with the program; then it is killed.")
+
+
 class KeySettings(Section):
     file: Path = Field(Path("secret.key"), description="The secret keys (mode 0600), relative to `data`.")
 
@@ -184,6 +191,7 @@ class Settings(BaseSettings):
     limits: LimitSettings = LimitSettings()
     workers: WorkerSettings = WorkerSettings()
     outbound: OutboundSettings = OutboundSettings()
+    alarm: AlarmSettings = AlarmSettings()
     keys: KeySettings = KeySettings()
     log: LogSettings = LogSettings()
 

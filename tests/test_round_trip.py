@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from core.outbox import Purpose
-from core.setup import Connector, Setup
+from core.setup import Connector, PlusMode, Setup
 from gateway import connection_test
 from gateway.bootstrap import House, open_house
 from gateway.outbound.compose import seal
@@ -56,7 +56,7 @@ def served(house: House, *, kind: str = "smtp", **settings: str) -> Iterator[Con
     known.write_text("".join(f"{address} x\n" for address in KNOWN))
     try:
         with Postfix(relay={"demo.example": f"{kind}:[127.0.0.1]:{door.port}"}, settings={"relay_recipient_maps": f"texthash:{known}", **settings}) as postfix:
-            yield save(house, sending_to(current(house), postfix.port), incoming={"kind": kind}, plus_addressing=True)
+            yield save(house, sending_to(current(house), postfix.port), incoming={"kind": kind}, plus_addressing=PlusMode.MIXED)
     finally:
         reader.stop()
         door.stop(5)
@@ -201,7 +201,7 @@ def test_a_mailbox_that_is_fetched_from(house: House, monkeypatch: pytest.Monkey
         (house.settings.data / "to").write_text(f"/@demo.example$/ {user}\n")
         with Postfix(relay={"mailbox.example": relay}, mailboxes=(), settings={**more, "virtual_alias_domains": "demo.example"}) as postfix:
             incoming = {"kind": kind, "host": "127.0.0.1", "port": getattr(dovecot, kind), "security": "none", "user": user, "password_env": "PW"}
-            connector = save(house, sending_to(current(house), postfix.port), incoming=incoming, plus_addressing=True)
+            connector = save(house, sending_to(current(house), postfix.port), incoming=incoming, plus_addressing=PlusMode.MIXED)
             report = connection_test.round_trip(house, connector, patience=30, pause=0.1)
             assert report.fine, (report.failed, report.log, postfix.log())
     house.processor.sweep()

@@ -75,6 +75,8 @@ def setup_of(tables: Mapping[str, Any]) -> Setup:
         routes=tuple(replace(route, address=address_key(route.address), item=route.item.upper()) for route in read["routes"]),
         blocked_addresses=tuple(replace(blocked, address=blocked.address.strip().lower()) for blocked in read["blocked_addresses"]),
         mail_templates=read["mail_templates"],
+        canned_texts=read["canned_texts"],
+        dkim_keys=tuple(replace(key, domain=domain_key(key.domain)) for key in read["dkim_keys"]),
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from core.setup import BlockedAddress, Company, Connector, MailTemplate, Process, RetryTemplate, Route, Setup, Team, User
+from core.setup import BlockedAddress, CannedText, Company, Connector, DkimKey, MailTemplate, Process, RetryTemplate, Route, Setup, Team, User
 from core.setup_parts import Queue
 
 
@@ -31,6 +31,8 @@ SECTIONS: tuple[Section, ...] = (
     Section("routes", Route, {"id": ""}),
     Section("blocked_addresses", BlockedAddress, {}),
     Section("mail_templates", MailTemplate, {"id": ""}),
+    Section("canned_texts", CannedText, {}),
+    Section("dkim_keys", DkimKey, {}),
 )
 
 

@@ -25,6 +25,8 @@ class File:
     name: str
     content_type: str
     content: bytes
+    inline_id: str = ""
+    """Not empty: an image that the HTML names `cid:` so."""
 
 
 def clean_text(text: str) -> str:

@@ -22,7 +22,11 @@ KEPT_REFERENCES = 20
 AUTO_SUBMITTED = {
     Purpose.ACKNOWLEDGEMENT: "auto-replied",
     Purpose.NO_ANSWER: "auto-generated",
+    Purpose.SPLIT: "auto-generated",
+    Purpose.MERGED: "auto-generated",
+    Purpose.CASE_LAUNCHED: "auto-generated",
     Purpose.SEND_FAILED: "auto-generated",
+    Purpose.ALARM: "auto-generated",
 }
 """RFC 3834 section 5."""
 

@@ -25,8 +25,8 @@ from core.test_mode import why_kept
 from gateway.clock import Clock
 from gateway.holders import is_dead, living
 from gateway.keys import Keys
-from gateway.outbound.compose import seal
 from gateway.outbound.port import LeaseTime, Outgoing, Transports
+from gateway.outbound.sealing import FileGone, sealed_with_files
 from gateway.outbound.settler import Apply, Settler
 from gateway.outbound.transports import TransportPool
 from gateway.store import connector_status, outbox_claims, outboxes
@@ -143,7 +143,9 @@ class Dispatcher:
             return ""
         draft, ref = outboxes.draft_of(message)
         try:
-            sealed = seal(draft, connector, setup, self._keys, ref=ref)
+            sealed = sealed_with_files(connection, draft, connector, setup, self._keys, ref=ref)
+        except FileGone as gone:
+            return f"{gone} Edit the mail or cancel it."
         except Exception as fault:  # the outer edge: one mail that cannot be composed must not stop the others
             log.exception("seal_failed", extra={"outbox_id": message.id})
             return f"This mail could not be composed ({type(fault).__name__}); edit it or cancel it."

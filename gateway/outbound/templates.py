@@ -28,7 +28,7 @@ NODES = frozenset("Template Output TemplateData Name Const Getattr If CondExpr C
 FILTERS = frozenset("capitalize d default e escape first last length lower title trim upper".split())
 TESTS = frozenset("defined undefined eq ne equalto".split())
 
-FACTS = ("title", "name", "failures", "closed")
+FACTS = ("title", "name", "failures", "closed", "others")
 """What a template may show besides `item.ref`, `desk.name`, `subject` and `subject_known`; '' where the decision did not give it."""
 
 NEUTRAL_SUBJECT = {"en": "Your request", "fr": "Votre demande"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -10,13 +11,13 @@ from sqlalchemy import Connection, Row, and_, bindparam, select, update
 
 from core.conversation import UNSENT
 from core.mail import Address, Importance
-from core.outbox import Draft, OutboxMessage, OutboxState, Outcome, Purpose, Recipient, Sealed
+from core.outbox import Draft, FileRef, OutboxMessage, OutboxState, Outcome, Purpose, Recipient, Sealed
 from gateway.store.schema import outbox, outbox_recipient, raw_mail, state_change
 
 PLAIN = tuple(
     """id seq item_id due_at created_at author system_generated connector message_id envelope_from subject content scheduled resolves
     starts_clock hold_reason retry_template_id attempts tries_left unknown_repeats sealed marked last_attempt_at last_error
-    first_failed_at sent_at lease_until attachment_count""".split()
+    first_failed_at sent_at lease_until attachment_count queue_id""".split()
 )
 """Columns that are the same in the value."""
 
@@ -38,7 +39,7 @@ _UNSENT = and_(
 )
 _UNSENT_OF = SELECT.where(_UNSENT).order_by(outbox.c.seq, outbox.c.id).limit(bindparam("most"))
 _UNSENT_LOCKED = select(outbox.c.id).where(_UNSENT).order_by(outbox.c.id).with_for_update()
-_RAW = select(raw_mail.c.bytes).where(raw_mail.c.id == bindparam("wanted"))
+_RAW = select(outbox.c.signature, raw_mail.c.bytes).where(raw_mail.c.id == bindparam("wanted"), outbox.c.id == raw_mail.c.id)
 INSERT_CHANGE = state_change.insert()
 UPDATE_RECIPIENT = (
     update(outbox_recipient)
@@ -46,7 +47,7 @@ UPDATE_RECIPIENT = (
     .values(outcome=bindparam("new_outcome"), words=bindparam("new_words"))
 )
 
-_ROLES = ("to", "cc", "bcc")
+_ROLES = ("to", "cc", "bcc", "sys")
 MOST_UNSENT = 200
 """Mails that one mail can overtake."""
 
@@ -123,9 +124,9 @@ def listing(
 
 
 def raw(connection: Connection, outbox_id: str) -> bytes:
-    """The sealed bytes as they were stored last; b'' if there are none."""
-    stored: bytes | None = connection.execute(_RAW, {"wanted": outbox_id}).scalar()
-    return bytes(stored) if stored is not None else b""
+    """The mail as it leaves: its signatures, where it has any, and the sealed bytes; b'' if there are none."""
+    row = connection.execute(_RAW, {"wanted": outbox_id}).first()
+    return row.signature.encode("ascii") + bytes(row.bytes) if row is not None else b""
 
 
 def recipients_of(connection: Connection, ids: Sequence[str]) -> dict[str, tuple[Recipient, ...]]:
@@ -168,6 +169,7 @@ def content_of(draft: Draft, ref: str) -> dict[str, Any]:
         "facts": dict(draft.facts),
         "ref": ref,
         **({"cancel_if_answered": True} if draft.cancel_if_answered else {}),
+        **({"files": [asdict(one) for one in draft.files]} if draft.files else {}),
     }
 
 
@@ -196,6 +198,7 @@ def draft_of(message: OutboxMessage) -> tuple[Draft, str]:
         starts_clock=message.starts_clock,
         hold_reason=message.hold_reason,
         cancel_if_answered=message.cancel_if_answered,
+        files=tuple(FileRef(**one) for one in content.get("files", ())),
         facts=content["facts"],
     )
     return draft, content["ref"]

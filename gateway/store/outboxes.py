@@ -82,6 +82,8 @@ _EMPTY: dict[str, Any] = {
     "sent_at": None,
     "lease_until": None,
     "lease_by": None,
+    "queue_id": "",
+    "signature": "",
 }
 
 

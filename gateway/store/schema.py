@@ -93,6 +93,8 @@ process = _configured("process")
 route = _configured("route")
 blocked_address = _configured("blocked_address")
 mail_template = _configured("mail_template")
+canned_text = _configured("canned_text")
+dkim_key = _configured("dkim_key")
 
 desk_revision = Table(
     "desk_revision",
@@ -421,7 +423,11 @@ outbox = Table(
     Column("sent_at", Moment),
     Column("lease_until", Moment),
     Column("lease_by", String(120)),
+    Column("queue_id", String(120), nullable=False, default="", server_default=""),  # what the server that took it calls it
+    Column("signature", Text, nullable=False, default="", server_default=""),  # DKIM-Signature fields that stand before the bytes
     Index("ix_outbox_due", "state", "due_at"),
+    Index("ix_outbox_author", "author", "state"),
+    Index(None, "sent_at"),
     Index("ix_outbox_item", "item_id", "seq"),
 )
 
@@ -446,6 +452,7 @@ outbox_attempt = Table(
     Column("ended_at", Moment),
     Column("outcome", String(16), nullable=False, default=""),
     Column("words", Text, nullable=False, default=""),
+    Column("queue_id", String(120), nullable=False, default="", server_default=""),
 )
 
 automatic_mail = Table(
@@ -479,6 +486,7 @@ connector_status = Table(
     Column("last_error", Text, nullable=False, default=""),
     Column("last_success_at", Moment),
     Column("last_error_at", Moment),
+    Column("next_at", Moment),  # with a rate limit: when the next mail may leave
 )
 """How each connector fares, kept apart from its configuration (decisions.md 19)."""
 
@@ -495,3 +503,74 @@ state_change = Table(
     Column("reason", Text, nullable=False, default=""),
     Index(None, "what", "row_id"),
 )
+
+stored_file = Table(
+    "stored_file",
+    metadata,
+    _id(),
+    Column("shelf", String(64), nullable=False),  # an item's id, or `desk` for files that belong to canned texts
+    Column("name", String(320), nullable=False),
+    Column("content_type", String(200), nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("bytes", LargeBinary, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("created_by", String(320), nullable=False, default=""),
+    Column("source", String(200), nullable=False, default=""),  # `inbound:ID:2` for a copy of a mail's second attachment
+    Column("removed_at", Moment),  # no longer offered; mails that carry it keep it
+    Index(None, "shelf", "name"),
+)
+"""Files that people put on an item or on the desk's shelf; outgoing mails carry them."""
+
+mail_draft = Table(
+    "mail_draft",
+    metadata,
+    _id(),
+    Column("item_id", Id, ForeignKey("item.id"), nullable=False),
+    Column("version", Integer, nullable=False, default=1),
+    Column("created_at", Moment, nullable=False),
+    Column("created_by", String(320), nullable=False),
+    Column("updated_at", Moment, nullable=False),
+    Column("updated_by", String(320), nullable=False),
+    Column("editor", String(320), nullable=False, default=""),  # who has it open; one at a time (C-DR-01)
+    Column("editor_until", Moment),
+    Column("subject", Text, nullable=False, default=""),
+    Column("content", Json, nullable=False),
+    Index(None, "item_id"),
+    Index(None, "updated_at"),
+)
+"""Mails that people have begun; kept for 90 days after the last change."""
+
+preference = Table(
+    "preference",
+    metadata,
+    Column("user_key", String(320), primary_key=True),
+    Column("name", String(60), primary_key=True),
+    Column("value", Json, nullable=False),
+    Column("changed_at", Moment, nullable=False),
+)
+"""What a person chose for a screen and finds again (A-OB-08, A-OB-19)."""
+
+secret = Table(
+    "secret",
+    metadata,
+    Column("name", String(120), primary_key=True),
+    Column("value", Text, nullable=False),  # encrypted
+    Column("kind", String(20), nullable=False, default=""),  # '' password, dkim
+    Column("changed_at", Moment, nullable=False),
+    Column("changed_by", String(320), nullable=False, default=""),
+)
+"""Passwords and private keys that administrators entered; never shown again."""
+
+sent_copy = Table(
+    "sent_copy",
+    metadata,
+    Column("outbox_id", Id, ForeignKey("outbox.id", ondelete="CASCADE"), primary_key=True),
+    Column("connector", String(320), nullable=False),
+    Column("due_at", Moment, nullable=False),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("last_error", Text, nullable=False, default=""),
+    Column("given_up_at", Moment),
+    Index(None, "due_at"),
+)
+"""Mails that have left and are still to be put into the mailbox's Sent folder; a row goes when that is done."""

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 
 from sqlalchemy import Column, Connection, select, update
 
-from gateway.store.schema import oauth_token
+from gateway.store.schema import oauth_token, secret
 
-COLUMNS = (oauth_token.c.access_token, oauth_token.c.refresh_token)
+COLUMNS = (oauth_token.c.access_token, oauth_token.c.refresh_token, secret.c.value)
 
 
 def renew(connection: Connection, renewed: Callable[[str], str | None]) -> tuple[int, int]:

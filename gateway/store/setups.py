@@ -121,6 +121,8 @@ def _assemble(revision: int, parts: Mapping[str, list[_Stored]]) -> Setup:
         routes=active("route"),
         blocked_addresses=active("blocked_address"),
         mail_templates=active("mail_template"),
+        canned_texts=active("canned_text"),
+        dkim_keys=active("dkim_key"),
         **head,
     )
 

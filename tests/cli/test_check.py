@@ -203,7 +203,7 @@ def test_the_way_in_of_a_connector_is_tried(guichet: Guichet, calm: Path, monkey
 def test_plus_addressing_without_proof_is_a_warning(guichet: Guichet, calm: Path) -> None:
     """It is not used, and the sentence names the command that would show that it works."""
     file = calm / "desk.toml"
-    file.write_text(file.read_text("utf-8").replace('incoming = { kind = "smtp" }', 'incoming = { kind = "smtp" }\nplus_addressing = true', 1), "utf-8")
+    file.write_text(file.read_text("utf-8").replace('incoming = { kind = "smtp" }', 'incoming = { kind = "smtp" }\nplus_addressing = "mixed"', 1), "utf-8")
     assert guichet("config", "apply", file).code == 0
     ((check, sentence),) = _found(guichet, "warning")
     assert check == "connector support" and "guichet connector test support --round-trip" in sentence

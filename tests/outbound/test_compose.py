@@ -16,7 +16,7 @@ from hypothesis import strategies as some
 
 from core.mail import Address, Importance
 from core.outbox import Purpose, Recipient
-from core.setup import Connector, Setup
+from core.setup import Connector, PlusMode, Setup
 from gateway.keys import Keys
 from gateway.outbound.bodies import File
 from gateway.outbound.compose import references, seal, subject_with_reference
@@ -24,11 +24,11 @@ from tests.outbound.drafts import REF, make_draft
 
 GOLDEN = Path(__file__).parent / "golden"
 KEYS = Keys((b"k" * 32,))
-SUPPORT = Connector("c-support", "support", "support@demo.example", plus_addressing=True, plus_proved=True)
+SUPPORT = Connector("c-support", "support", "support@demo.example", plus_addressing=PlusMode.MIXED, plus_proved=True)
 
 
 def sealed(setup: Setup, ref: str = REF, *, plus: bool = False, **more: Any) -> tuple[Message, Any]:
-    connector = replace(setup.connector_named["support"], plus_addressing=plus, plus_proved=plus)
+    connector = replace(setup.connector_named["support"], plus_addressing=PlusMode.MIXED if plus else PlusMode.OFF, plus_proved=plus)
     made = seal(make_draft(**more), connector, setup, KEYS, ref=ref)
     return message_from_bytes(made.bytes), made
 
@@ -118,7 +118,7 @@ def test_a_signed_reply_address(example_setup: Setup) -> None:
 
 def test_a_reply_address_only_where_it_was_shown_to_work(example_setup: Setup) -> None:
     """plus_addressing is off until proved, and for an alias nothing was proved: answers go to the plain address."""
-    wanted = replace(example_setup.connector_named["support"], plus_addressing=True)
+    wanted = replace(example_setup.connector_named["support"], plus_addressing=PlusMode.MIXED)
     for connector, sender in ((wanted, "support@demo.example"), (replace(wanted, plus_proved=True), "help@demo.example")):
         made = seal(make_draft(from_=Address(sender)), connector, example_setup, KEYS, ref=REF)
         assert made.envelope_from == sender and b"Reply-To" not in made.bytes

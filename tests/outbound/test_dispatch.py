@@ -463,7 +463,7 @@ def test_a_mail_that_cannot_be_composed_is_held_and_the_others_go_out(house: Hou
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("no")
 
-    monkeypatch.setattr(dispatch, "seal", broken)
+    monkeypatch.setattr(dispatch, "sealed_with_files", broken)
     assert house.dispatcher(Way()).run_due() == 1
     assert (house.state("d1"), house.state("d2")) == ("held", "sent")
     assert "could not be composed" in house.get("d1").hold_reason

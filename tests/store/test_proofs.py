@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from core.setup import Connector, Setup
+from core.setup import Connector, PlusMode, Setup
 from gateway.clock import FakeClock
 from gateway.store import proofs
 from gateway.store.engine import Database
@@ -30,7 +30,7 @@ def prove(database: Database, clock: FakeClock, works: bool = True, address: str
         proofs.record(connection, "support", address, {proofs.PLUS_ADDRESSING: works}, clock.now())
 
 
-SUPPORT = Connector("c", "support", "support@demo.example", plus_addressing=True, incoming={"kind": "smtp"}, outgoing={"kind": "maildir", "path": "out"})
+SUPPORT = Connector("c", "support", "support@demo.example", plus_addressing=PlusMode.MIXED, incoming={"kind": "smtp"}, outgoing={"kind": "maildir", "path": "out"})
 
 
 def test_every_process_hears_of_a_proof(database: Database, clock: FakeClock) -> None:
