@@ -1,18 +1,20 @@
-"""The acknowledgement of a new item: every reason against it in the order they are asked, and the draft if none holds (contract section 6, decisions.md 9)."""
+"""The acknowledgement of a new item: the draft, or the reason against it (contract section 6, decisions.md 9); reasons shared by all such mails are `automatic.py`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from core.brakes import Lately, why_held, why_not
+from core import automatic
+from core.brakes import Lately, why_held
 from core.language import language_of
 from core.mail import Address, Mail
 from core.mail_facts import MailFacts
 from core.outbox import Draft, Purpose, Recipient
+from core.senders import answering
 from core.setup import Setup
-from core.test_mode import is_test_contact, strangers
+from core.test_mode import is_test_contact
 from core.verdict import Classification, TraceStep, Verdict
 from core.work_item import WorkItem
 
@@ -20,6 +22,8 @@ MOST_CC = 10
 """Known contacts of the sender's company that get a copy."""
 
 STEP = "acknowledge"
+FORGED = "DMARC failed: the sender may be forged"
+NOT_IN_RETURN = "not in return for this"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,7 @@ class Asked:
 
 def acknowledgement(asked: Asked, draft_id: str, now: datetime) -> tuple[Draft | None, TraceStep]:
     """The draft, or None, and the reason for the trace. Above the hourly brake the draft is held for a person to release."""
-    refused = next((because for because in (reason(asked) for reason in REASONS) if because), "")
+    refused = _archive(asked) or automatic.why_refused(_question(asked))
     check = asked.verdict.recipient
     if refused:
         return None, TraceStep(STEP, check, "none", refused)
@@ -59,43 +63,24 @@ def _archive(asked: Asked) -> str:
     return "imported as archive: nothing automatic" if asked.facts.archive else ""
 
 
-def _not_wanted(asked: Asked) -> str:
-    return "" if asked.verdict.send_automated_emails else "the route sends no automatic mail, or the sender is blocked"
+def _question(asked: Asked) -> automatic.Asked:
+    return automatic.Asked(
+        item=asked.item,
+        person=asked.mail.author,
+        setup=asked.setup,
+        connector=asked.verdict.connector,
+        unwanted="" if asked.verdict.send_automated_emails else "the route sends no automatic mail, or the sender is blocked",
+        doubt=_doubt(asked),
+        suppressed=asked.facts.suppressed,
+        brakes=asked.facts.brakes,
+        lately=asked.lately,
+    )
 
 
-def _automatic(asked: Asked) -> str:
-    return "" if asked.classification.may_answer else f"not in return for this: {'; '.join(asked.classification.reasons)}"
-
-
-def _forged(asked: Asked) -> str:
-    return "DMARC failed: the sender may be forged" if asked.facts.dmarc_failed else ""
-
-
-def _unwritable(asked: Asked) -> str:
-    return "" if asked.mail.author is not None and writable(asked.mail.author.address) else "there is no address to write to"
-
-
-def _stranger_to_tests(asked: Asked) -> str:
-    """E-47: rather not sent than sent to somebody who knows nothing of a test."""
-    if not asked.item.test or asked.mail.author is None or not strangers(asked.setup, (asked.mail.author,)):
-        return ""
-    return f"a test item: it mails nobody but test contacts, and {asked.mail.author.address} is none"
-
-
-def _suppressed(asked: Asked) -> str:
-    return "mail to this address came back" if asked.facts.sender_key in asked.facts.suppressed else ""
-
-
-def _voiceless(asked: Asked) -> str:
-    return "" if asked.setup.speaker(asked.verdict.connector) is not None else "no connector of ours sends mail"
-
-
-def _braked(asked: Asked) -> str:
-    return why_not(asked.facts.brakes, asked.lately)
-
-
-REASONS: tuple[Callable[[Asked], str], ...] = (_archive, _not_wanted, _automatic, _forged, _unwritable, _stranger_to_tests, _suppressed, _voiceless, _braked)
-"""Each answers '' or why there is no acknowledgement; the first that does is told."""
+def _doubt(asked: Asked) -> str:
+    if not asked.classification.may_answer:
+        return f"{NOT_IN_RETURN}: {'; '.join(asked.classification.reasons)}"
+    return FORGED if asked.facts.dmarc_failed else ""
 
 
 # ---------------------------------------------------------------- the draft
@@ -103,30 +88,43 @@ REASONS: tuple[Callable[[Asked], str], ...] = (_archive, _not_wanted, _automatic
 
 def _draft(asked: Asked, draft_id: str, held: str, now: datetime) -> Draft:
     mail, item, setup = asked.mail, asked.item, asked.setup
-    connector = setup.speaker(asked.verdict.connector)
+    sender = answering(setup, asked.verdict.connector, asked.verdict.reply_from)
     author = mail.author
-    assert connector is not None and author is not None  # _voiceless, _unwritable
-    own = connector.name == asked.verdict.connector and asked.verdict.reply_from
+    assert sender is not None and author is not None  # or there were a reason against it
     return Draft(
         id=draft_id,
         item_id=item.id,
         purpose=Purpose.ACKNOWLEDGEMENT,
-        connector=connector.name,
-        from_=Address(asked.verdict.reply_from if own else connector.address, setup.name),
-        recipients=(Recipient(author), *(Recipient(address, "cc") for address in _copies(asked, author))),
+        connector=sender.connector.name,
+        from_=sender.named(setup.name),
+        recipients=(Recipient(author if _vouched(asked) else Address(author.address)), *(Recipient(address, "cc") for address in _copies(asked, author))),
         due_at=now,
         in_reply_to=mail.message_id,
         references=tuple(dict.fromkeys((*mail.references, mail.message_id))) if mail.message_id else (),
         language=item.language or setup.language,
         hold_reason=held,
-        facts=_shown(asked),
+        facts=_shown(asked, author),
     )
 
 
-def _shown(asked: Asked) -> dict[str, str]:
-    """A stranger's words are not sent to an address that may not be his: the subject only where somebody vouches for it (decisions.md 9)."""
-    vouched = asked.facts.sender_known or asked.facts.authenticated
-    return {"subject": asked.mail.subject[:500], "title": asked.item.title} if vouched and asked.mail.subject else {}
+def doubt_in(trace: Iterable[TraceStep]) -> str:
+    """Why the sender of a mail got no acknowledgement because of what the mail was, as its trace says; '' where that was not the reason.
+
+    What spoke against the acknowledgement speaks against every later automatic mail in return for the same mail.
+    """
+    refused = (step.because for step in trace if step.step == STEP and step.outcome == "none")
+    return next((because for because in refused if because == FORGED or because.startswith(NOT_IN_RETURN)), "")
+
+
+def _vouched(asked: Asked) -> bool:
+    return asked.facts.sender_known or asked.facts.authenticated
+
+
+def _shown(asked: Asked, author: Address) -> dict[str, str]:
+    """A stranger's words are not sent to an address that may not be his: subject, title and name only where somebody vouches for it (decisions.md 9)."""
+    vouched = _vouched(asked)
+    facts = automatic.shown(asked.item, asked.setup, author, vouched=vouched)
+    return {**facts, "subject": asked.mail.subject[: automatic.SHOWN]} if vouched and asked.mail.subject else facts
 
 
 def _copies(asked: Asked, author: Address) -> Iterator[Address]:
@@ -139,13 +137,6 @@ def _copies(asked: Asked, author: Address) -> Iterator[Address]:
         if wanted and given < MOST_CC and not asked.setup.is_ours(address.address) and address.key not in asked.facts.suppressed:
             given += 1
             yield address
-
-
-def writable(address: str) -> bool:
-    """Whether mail can be sent to an address as it was written: two parts, no blanks or controls, not over-long (RFC 5321 section 4.5.3.1)."""
-    local, at, domain = address.rpartition("@")
-    well = bool(at and local and domain) and len(local) <= 64 and len(address) <= 254 and address.isprintable()
-    return well and not any(char in address for char in ' <>(),;:"[]\\') and "@" not in local and not domain.startswith((".", "-")) and ".." not in address
 
 
 def language_for(mail: Mail, setup: Setup) -> str:

@@ -8,6 +8,9 @@ from datetime import datetime, timedelta
 OVERALL_WINDOW = timedelta(hours=1)
 SENDER_WINDOW = timedelta(days=1)
 
+HELD_BY_HOUR = "automatic mails within an hour"
+"""How the reason ends with which the hourly brake holds a mail."""
+
 
 @dataclass(frozen=True, slots=True)
 class Brakes:
@@ -44,7 +47,7 @@ def why_not(brakes: Brakes, lately: Lately) -> str:
 
 def why_held(brakes: Brakes, lately: Lately) -> str:
     """Why an automatic mail waits for a person to release it, '' if it need not."""
-    return f"more than {brakes.per_hour} automatic mails within an hour" if lately.over_hour else ""
+    return f"more than {brakes.per_hour} {HELD_BY_HOUR}" if lately.over_hour else ""
 
 
 def why_unopened(brakes: Brakes, opened: int) -> str:

@@ -100,9 +100,14 @@ class Connector:
         return address_key(self.address).rpartition("@")[2]
 
     @property
+    def plus_mode(self) -> PlusMode:
+        """The mode that is in force: the one wanted where plus-addresses were shown to work, else *off*, or answers would be lost."""
+        return self.plus_addressing if self.plus_proved else PlusMode.OFF
+
+    @property
     def tags_replies(self) -> bool:
-        """Whether Reply-To carries a signed plus-address: only where it is wanted and was shown to work, or answers would be lost."""
-        return self.plus_addressing is not PlusMode.OFF and self.plus_proved
+        """Whether Reply-To and the envelope sender carry signed plus-addresses."""
+        return self.plus_mode is not PlusMode.OFF
 
     @property
     def receives(self) -> bool:

@@ -80,9 +80,13 @@ class Conversation:
         """The newest person's mail that may still leave: a wait or a window begins when it does (decisions.md 1). '' = none."""
         return next((said.outbox_id for said in self.said if said.unsent), "")
 
-    def resolution_by(self, person: str) -> Said | None:
-        """The newest note or mail of this working stretch by a person that may serve as the resolution (A-TK-16, A-TK-18)."""
-        return next((said for said in self.said if said.seq > self.working_since and said.by == person and said.counts), None)
+    def resolution_by(self, person: str, since: datetime | None = None) -> Said | None:
+        """The newest note or mail of this working stretch by a person that may serve as the resolution (A-TK-16, A-TK-18).
+
+        `since` is when the person's session began: of the stretch and the session the shorter counts (E-31).
+        """
+        here = (said for said in self.said if said.seq > self.working_since and (since is None or said.at >= since))
+        return next((said for said in here if said.by == person and said.counts), None)
 
     def mail(self, outbox_id: str) -> Said | None:
         """What is known of an outgoing mail of the item."""

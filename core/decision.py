@@ -25,6 +25,8 @@ class EntryKind(StrEnum):
     DELIVERY = "delivery"
     ATTENTION = "attention"
     RESOLUTION = "resolution"
+    FILE = "file"
+    """A file was put on the item, or taken away."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,8 @@ class Meaning(StrEnum):
     TEMPORARY = "temporary"
     PERMANENT = "permanent"
     UNKNOWN = "unknown"
+    NEXT = "next transaction"
+    """Taken by nobody yet, and asked again at once after the others; for now if that cannot be."""
     PASSING = "passing trouble"
     """The connector cannot send just now."""
     TROUBLE = "trouble"
@@ -92,6 +94,7 @@ MEANING: Mapping[Stage, Mapping[Reply, Meaning]] = {
 OUTCOME_OF = {
     _M.ACCEPTED: Outcome.ACCEPTED,
     _M.TEMPORARY: Outcome.TEMPORARY,
+    _M.NEXT: Outcome.TEMPORARY,
     _M.PERMANENT: Outcome.PERMANENT,
     _M.UNKNOWN: Outcome.UNKNOWN,
 }
@@ -124,9 +127,12 @@ class Delivery:
     trouble: Meaning | None = None
     queue_id: str = ""
     """What the server that took the mail calls it, '' where it did not say."""
+    size_limit: int | None = None
+    """The most bytes that the server takes, as it announced; 0: it named no limit, None: nobody asked it."""
 
 
 def clean_words(text: str) -> str:
     """A server's words for people and for the database: one line, no controls, at most 500 characters."""
-    printable = "".join(char if char.isprintable() else " " for char in text[: 4 * MAX_WORDS])
+    text = text[: 4 * MAX_WORDS]
+    printable = text if text.isprintable() else "".join(char if char.isprintable() else " " for char in text)
     return " ".join(printable.split())[:MAX_WORDS]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from core.setup import Strangers
+from core.connector import PlusMode, Strangers
 
 
 class Evidence(StrEnum):
@@ -20,6 +20,34 @@ class Evidence(StrEnum):
     WEAK = "weak"
     """A reference in the subject, or an unsigned plus-reference."""
     NONE = "none"
+
+
+class Way(StrEnum):
+    """By what a mail points to an item; THE words of the documentation."""
+
+    SIGNED_ID = "our signed Message-ID in In-Reply-To or References"
+    SIGNED_ADDRESS = "a plus-address that we signed"
+    BOUNCE_ADDRESS = "the bounce address of a mail of ours"
+    OUTDATED = "an id or address that we signed too long ago to prove anything"
+    ID = "the unsigned id of a mail we have"
+    PLAIN_ADDRESS = "an unsigned plus-reference"
+    SUBJECT = "a reference in the subject"
+
+
+_ALWAYS = frozenset(PlusMode)
+_NOT_ONLY = frozenset({PlusMode.OFF, PlusMode.MIXED})
+
+WAYS: dict[Way, tuple[Evidence, frozenset[PlusMode]]] = {
+    Way.SIGNED_ID: (Evidence.STRONG, _ALWAYS),
+    Way.SIGNED_ADDRESS: (Evidence.STRONG, _ALWAYS),
+    Way.BOUNCE_ADDRESS: (Evidence.STRONG, _ALWAYS),
+    Way.OUTDATED: (Evidence.KNOWN, _ALWAYS),
+    Way.ID: (Evidence.KNOWN, _NOT_ONLY),
+    Way.PLAIN_ADDRESS: (Evidence.WEAK, _NOT_ONLY),
+    Way.SUBJECT: (Evidence.WEAK, _NOT_ONLY),
+}
+"""How strong each way is, and in which modes of plus-addressing it counts (B3, B-MT-02). What we signed goes on working in every mode
+(decisions.md 13); *only* takes nothing that others can write."""
 
 
 class Standing(StrEnum):
@@ -89,9 +117,24 @@ _EVIDENCE_WORDS = {
 }
 
 
+_ABOUT_MODES = """
+`plus_addressing` of the connector that a mail comes to decides which ways count there. It is in force once `guichet connector test NAME
+--round-trip` has seen a plus-tagged mail arrive; until then it is *off*. *Mixed* and *only* put a signed plus-address into Reply-To (From stays
+plain) and a bounce address of its own into the envelope of each mail. The test proves the connector's main address, so that a mail from an alias
+carries no plus-address in Reply-To. A mail to several plus-addresses of ours belongs to each of their items.
+
+"""
+
+
 def draw() -> str:
-    """Both tables as Markdown, for docs/evidence.md."""
-    return f"{_draw_table()}\n{_draw_strangers()}"
+    """The tables as Markdown, for docs/evidence.md."""
+    return f"{_draw_table()}\n{_draw_strangers()}{_ABOUT_MODES}{_draw_ways()}"
+
+
+def _draw_ways() -> str:
+    lines = [_row("by what a mail points to an item", "evidence", *(f"`{mode}`" for mode in PlusMode)), _rule(1 + len(PlusMode))]
+    lines.extend(_row(str(way), f"**{evidence}**", *("counts" if mode in modes else "–" for mode in PlusMode)) for way, (evidence, modes) in WAYS.items())
+    return "".join(lines)
 
 
 def _draw_table() -> str:

@@ -32,6 +32,8 @@ class Health:
     last_error: str = ""
     last_success_at: datetime | None = None
     last_error_at: datetime | None = None
+    troubled_since: datetime | None = None
+    """The first trouble of those in a row."""
 
     @property
     def suspended(self) -> bool:
@@ -58,7 +60,7 @@ class Health:
         probes = 1 if just_suspended else self.probes + 1
         waits = PROBES if refused >= LOGINS else PAUSES
         until = now + spread(waits[min(probes, len(waits)) - 1], jitter)
-        return replace(self, refused_logins=refused, suspended_until=until, probes=probes, last_error=words, last_error_at=now)
+        return replace(self, refused_logins=refused, suspended_until=until, probes=probes, last_error=words, last_error_at=now, troubled_since=self.troubled_since or now)
 
     def probing(self, until: datetime) -> Health:
         """One mail is trying; the others wait until it has an answer, or `until`."""

@@ -10,6 +10,7 @@ from core.decision import ContactOnItem, Decision, Entry, EntryKind
 from core.deeds import Ask
 from core.mail import Address
 from core.on_person import act, valid_category
+from core.recipients import parse_address
 from core.refs import reference
 from core.refusal import Refused
 from core.scene import Scene
@@ -17,7 +18,6 @@ from core.setup import Process
 from core.status import Reason, Status
 from core.wording import clean_line, clean_text
 from core.work_item import WorkItem
-from core.writing import parse_address
 
 
 @dataclass(frozen=True, slots=True)

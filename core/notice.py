@@ -6,19 +6,20 @@ from datetime import datetime
 
 from core.mail import Address
 from core.outbox import Draft, OutboxMessage, Purpose, Recipient
+from core.senders import nobody
 from core.setup import Setup
 from core.test_mode import is_test, is_test_contact
 
 
 def notice(message: OutboxMessage, failures: str, setup: Setup, draft_id: str, now: datetime) -> Draft | None:
     """The notice for the author of a person's mail (decisions.md 15). None where the author is no active user or an address of ours, or where a test item's
-    mail is told to somebody who is no test contact.
+    mail is told to somebody who is no test contact. Nobody can answer it, so it comes from the unmonitored address (C-GW-03).
 
     `failures` says who did not get the mail and why.
     """
     author = setup.user_of.get(message.author)
-    connector = setup.connector_named.get(message.connector)
-    if author is None or connector is None or setup.is_ours(author.email):
+    sender = nobody(setup)
+    if author is None or sender is None or setup.is_ours(author.email):
         return None
     if is_test(message) and not is_test_contact(setup, author.email):
         return None
@@ -26,8 +27,8 @@ def notice(message: OutboxMessage, failures: str, setup: Setup, draft_id: str, n
         id=draft_id,
         item_id=message.item_id or "",
         purpose=Purpose.SEND_FAILED,
-        connector=message.connector,
-        from_=Address(connector.address, setup.name),
+        connector=sender.connector.name,
+        from_=sender.named(setup.name),
         recipients=(Recipient(Address(author.email, author.name)),),
         due_at=now,
         in_reply_to=message.message_id,

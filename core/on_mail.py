@@ -11,6 +11,7 @@ from datetime import datetime
 
 from core.acknowledge import STEP, Asked, acknowledgement
 from core.assignment import place_people
+from core.automatic import line_of
 from core.decision import ContactOnItem, Decision, Entry, EntryKind, Link
 from core.mail import Mail, Report
 from core.mail_facts import MailFacts
@@ -196,7 +197,7 @@ def _acknowledge(work: MailWork, verdict: Verdict, item: WorkItem) -> None:
     work.trace.append(step)
     if draft is not None:
         work.drafts.append(draft)
-        work.entries.append(Entry(item.id, work.now, EntryKind.MAIL_OUT, text="", system=True, facts={"purpose": str(draft.purpose)}, outbox_id=draft.id))
+        work.entries.append(line_of(draft, work.now))
 
 
 # ---------------------------------------------------------------- nothing

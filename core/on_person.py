@@ -12,6 +12,7 @@ from core.conversation import Conversation
 from core.decision import ContactOnItem, Decision, Entry, EntryKind
 from core.deeds import Ask, check_asked
 from core.mail import address_key
+from core.recipients import parse_address
 from core.refusal import Refused
 from core.resolving import resolve, resolve_again
 from core.scene import Scene, done, person_moves, placed, placed_quietly, seen
@@ -19,7 +20,6 @@ from core.status import Event, ResolutionMethod, Status
 from core.timeline import change_entries
 from core.wording import clean_line, clean_text
 from core.work_item import WorkItem, possible
-from core.writing import parse_address
 
 Deed = Callable[[WorkItem, Ask, Scene, Conversation], Decision]
 

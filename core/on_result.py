@@ -12,7 +12,7 @@ from core.delivery import Delivery, Stage
 from core.mail import FailedRecipient, Feedback, Report, address_key
 from core.outbox import OutboxEvent, OutboxMessage, OutboxState, Outcome, Purpose, Recipient
 from core.resolving import resolved_when_sent
-from core.settling import Rules, Settlement, may_repeat, settle, settled_as, still_to_try, with_outcomes
+from core.settling import Rules, Settlement, may_repeat, settle, settled_as, still_to_try, that_count, with_outcomes
 from core.status import TABLES, Event, Status
 from core.timeline import change_entries
 from core.work_item import WorkItem, move
@@ -25,6 +25,9 @@ DEAD = frozenset({"5.1.0", "5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10"})
 
 DIED_MARKED = "The sender stopped just when the mail was being handed over, so it is not known whether it arrived."
 DIED_UNMARKED = "The sender stopped before the mail was handed over."
+
+NOT_KNOWN = "It is not known whether the mail to "
+"""Begins what an item is marked with until a person looks."""
 
 NOT_ARRIVED = frozenset({Outcome.PERMANENT, Outcome.BOUNCED, Outcome.TEMPORARY, Outcome.PENDING})
 """With these outcomes a recipient has not got the mail when all tries are over."""
@@ -70,6 +73,8 @@ def bounce(message: OutboxMessage, report: Report, item: WorkItem | None, now: d
     failed = tuple(one for one in report.recipients if one.action.lower() == "failed")
     if not failed:
         return Decision(entries=_delay_entries(message, report, item, now))
+    if not (failed := _about_the_mail(message, failed)):
+        return Decision()
     outcomes = {one.address.key: (Outcome.BOUNCED, words) for one, words in _matched(message, failed)}
     words = next((words for _, words in outcomes.values()), "") or _said(failed[0])
     ended = replace(message, state=OutboxState.BOUNCED, recipients=with_outcomes(message.recipients, outcomes))
@@ -82,7 +87,7 @@ def returned_to_author(message: OutboxMessage, report: Report) -> str:
     """What the author of a person's mail is told when it came back; '' for automatic mail, and where an earlier report said it already."""
     if message.purpose is not Purpose.PERSON:
         return ""
-    failed = tuple(one for one in report.recipients if one.action.lower() == "failed")
+    failed = _about_the_mail(message, [one for one in report.recipients if one.action.lower() == "failed"])
     news = [(one, words) for one, words in _matched(message, failed) if one.outcome is not Outcome.BOUNCED] if failed else []
     return "\n".join(f"{one.address.address}: {words}" for one, words in news)
 
@@ -102,6 +107,15 @@ def complaint(message: OutboxMessage, feedback: Feedback, item: WorkItem | None,
     return Decision(suppressions=stopped, entries=(_line(message, now, words),))
 
 
+def marked_sent(message: OutboxMessage, rules: Rules, item: WorkItem, now: datetime) -> Decision:
+    """A person knows that a mail of unknown outcome arrived: what follows for the item is what follows when a mail has left."""
+    answered = replace(item, attention="") if item.attention.startswith(NOT_KNOWN) else item
+    decision = _sent(message, rules, answered, now)
+    if decision.items or answered is item:
+        return decision
+    return decision + Decision(items=(place_people(replace(answered, updated_at=now), people=rules.people),))
+
+
 # ---------------------------------------------------------------- the item
 
 
@@ -119,20 +133,26 @@ def _told(ended: OutboxMessage, settlement: Settlement, rules: Rules, item: Work
 
 def _sent(ended: OutboxMessage, rules: Rules, item: WorkItem, now: datetime) -> Decision:
     """The mail has left: clocks that waited for it begin (decisions.md 1), a scheduled Send & Resolve resolves (decisions.md 15)."""
-    line = _line(ended, now, f"Sent to {_names(ended.recipients)}.")
+    line = _line(ended, now, f"Sent to {_names(that_count(ended.recipients))}.")
     if ended.resolves and ended.scheduled and item.is_open:
+        if rules.customer_wrote and item.new_information:  # no window may run over a mail that nobody has seen (decisions.md 1)
+            return _not_resolved(line, "the customer wrote before it left, and nobody has seen that yet", rules, item, now)
         done = resolved_when_sent(item, by=ended.author, outbox_id=ended.id, window=rules.feedback_window, now=now, people=rules.people)
         if done is not None:
             return Decision(items=(done[0],), entries=(line, *done[1]))
-        words = f"The mail was sent, but the item could not be resolved with it: it is {item.place}."
-        after = place_people(replace(item, attention=words, updated_at=now), people=rules.people)
-        return Decision(items=(after,), entries=(replace(line, facts={**line.facts, "attention": words}),))
+        return _not_resolved(line, f"it is {item.place}", rules, item, now)
     if item.clocks.after_mail != ended.id:
         return Decision(entries=(line,))
     begun = replace(item, clocks=item.clocks.begin(now), before=None)
     if item.status is Status.RESOLVED and item.clocks.feedback_window == timedelta(0) and not item.clocks.stopped_by:
         return Decision(entries=(line,)) + _closed(begun, rules, now)
     return Decision(items=(begun,), entries=(line,))
+
+
+def _not_resolved(line: Entry, because: str, rules: Rules, item: WorkItem, now: datetime) -> Decision:
+    words = f"The mail was sent, but the item could not be resolved with it: {because}."
+    after = place_people(replace(item, attention=words, updated_at=now), people=rules.people)
+    return Decision(items=(after,), entries=(replace(line, facts={**line.facts, "attention": words}),))
 
 
 def _closed(item: WorkItem, rules: Rules, now: datetime) -> Decision:
@@ -144,8 +164,8 @@ def _closed(item: WorkItem, rules: Rules, now: datetime) -> Decision:
 
 def _unknown(ended: OutboxMessage, rules: Rules, item: WorkItem, now: datetime) -> Decision:
     """Nobody knows: a person looks. No clock begins, nothing moves; of automatic mail only the line is written."""
-    who = _names([one for one in ended.recipients if one.outcome is Outcome.UNKNOWN])
-    words = f"It is not known whether the mail to {who} arrived. Send it again, or mark it as sent, in the Outbox."
+    who = _names([one for one in that_count(ended.recipients) if one.outcome is Outcome.UNKNOWN])
+    words = f"{NOT_KNOWN}{who} arrived. Send it again, or mark it as sent, in the Outbox."
     line = _line(ended, now, words)
     if ended.purpose is not Purpose.PERSON:
         return Decision(entries=(line,))
@@ -155,7 +175,7 @@ def _unknown(ended: OutboxMessage, rules: Rules, item: WorkItem, now: datetime) 
 
 def _failed(ended: OutboxMessage, rules: Rules, item: WorkItem, now: datetime) -> Decision:
     """Somebody did not get the mail. A person's: back to To Do with the countdown off and a mark (decisions.md 3 and 15); automatic: the line only."""
-    reached = any(one.outcome is Outcome.ACCEPTED for one in ended.recipients)
+    reached = any(one.outcome is Outcome.ACCEPTED for one in that_count(ended.recipients))
     words = f"{'The mail did not reach everybody' if reached else 'The mail could not be delivered'}. {_failures(ended)}"
     line = _line(ended, now, words)
     if ended.purpose is not Purpose.PERSON:
@@ -180,14 +200,14 @@ def _line(ended: OutboxMessage, now: datetime, text: str) -> Entry:
     facts: dict[str, object] = {
         "state": str(ended.state),
         "subject": ended.subject,
-        "recipients": [{"address": one.address.address, "outcome": str(one.outcome), "words": one.words} for one in ended.recipients],
+        "recipients": [{"address": one.address.address, "outcome": str(one.outcome), "words": one.words} for one in that_count(ended.recipients)],
     }
     return Entry(ended.item_id or "", now, EntryKind.DELIVERY, text=text, system=ended.system_generated, facts=facts, outbox_id=ended.id)
 
 
 def _failures(ended: OutboxMessage) -> str:
     """Who did not get the mail and what their servers said, a sentence for each; '' if everybody did."""
-    missing = (one for one in ended.recipients if one.outcome in NOT_ARRIVED)
+    missing = (one for one in that_count(ended.recipients) if one.outcome in NOT_ARRIVED)
     return "\n".join(f"{one.address.address}: {one.words or 'no answer'}" for one in missing)
 
 
@@ -203,9 +223,15 @@ def _matched(message: OutboxMessage, failed: Sequence[FailedRecipient]) -> list[
     by_key = {one.address.key: one for one in message.recipients}
     failed = _as_sent(failed, by_key)
     found = [(by_key[address_key(one.address)], _said(one)) for one in failed if address_key(one.address) in by_key]
-    if not found and len(message.recipients) == 1:
-        return [(message.recipients[0], _said(failed[0]))]
+    if not found and len(those := that_count(message.recipients)) == 1:
+        return [(those[0], _said(failed[0]))]
     return found
+
+
+def _about_the_mail(message: OutboxMessage, failed: Sequence[FailedRecipient]) -> tuple[FailedRecipient, ...]:
+    """Without what came back of the desk's own blind copies: their mailbox is for the administrator to mend, the mail itself has arrived."""
+    copies = {one.address.key for one in message.recipients} - {one.address.key for one in that_count(message.recipients)}
+    return tuple(one for one in failed if address_key(one.address) not in copies and address_key(one.handed_on_from or "") not in copies)
 
 
 def _as_sent(failed: Sequence[FailedRecipient], ours: Container[str]) -> list[FailedRecipient]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from core.assignment import place_people
+from core.automatic import line_of
 from core.decision import Decision, Entry, EntryKind
 from core.outbox import Draft
 from core.resolving import earlier
@@ -79,8 +80,7 @@ def alarm(
     draft = tell(rings.closes) if rings in (NO_ANSWER, NO_ANSWER_CLOSE) else None
     if draft is None:
         return Decision(items=(after,), entries=entries)
-    line = Entry(item.id, now, EntryKind.MAIL_OUT, system=True, facts={"purpose": str(draft.purpose)}, outbox_id=draft.id)
-    return Decision(items=(after,), entries=(*entries, line), mails=(draft,))
+    return Decision(items=(after,), entries=(*entries, line_of(draft, now)), mails=(draft,))
 
 
 def _without_answer(item: WorkItem, last: Resolution | None, now: datetime) -> WorkItem:

@@ -44,6 +44,10 @@ class OutboxEvent(StrEnum):
     """The sender died before the durable mark: nothing had been handed over."""
     LEASE_OVER_MARKED = "lease_over_marked"
     """The sender died after the mark: the final dot may have been on its way."""
+    GIVEN_BACK = "given_back"
+    """Claimed in a batch and not begun: it was queued before, and is again as if it had not been claimed."""
+    GIVEN_BACK_RETRY = "given_back_retry"
+    """The same for one that was to be tried again."""
     CANCEL = "cancel"
     HOLD = "hold"
     RELEASE = "release"
@@ -62,6 +66,7 @@ OUTBOX: dict[OutboxState, dict[OutboxEvent, OutboxState]] = {
         _E.HOLD: _S.HELD,
         _E.SEND_NOW: _S.QUEUED,
         _E.EDIT: _S.QUEUED,
+        _E.RETRY: _S.PENDING_RETRY,
     },
     _S.HELD: {_E.RELEASE: _S.QUEUED, _E.CANCEL: _S.CANCELLED, _E.EDIT: _S.HELD},
     _S.SENDING: {
@@ -74,6 +79,8 @@ OUTBOX: dict[OutboxState, dict[OutboxEvent, OutboxState]] = {
         _E.CONNECTOR_TROUBLE: _S.PENDING_RETRY,
         _E.LEASE_OVER: _S.PENDING_RETRY,
         _E.LEASE_OVER_MARKED: _S.UNKNOWN,
+        _E.GIVEN_BACK: _S.QUEUED,
+        _E.GIVEN_BACK_RETRY: _S.PENDING_RETRY,
     },
     _S.PENDING_RETRY: {
         _E.CLAIM: _S.SENDING,
@@ -226,6 +233,11 @@ class OutboxMessage:
     attachment_count: int = 0
     queue_id: str = ""
     """What the server that took it calls it, '' where it did not say."""
+
+    @property
+    def imported(self) -> bool:
+        """It came ready-made from another system: its bytes stay as they are (A-OB-17)."""
+        return bool(self.content.get("imported"))
 
     @property
     def cancel_if_answered(self) -> bool:

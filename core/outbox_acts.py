@@ -6,10 +6,10 @@ Undo, edit and cancel come too late once the message is claimed: that is an answ
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
-from core.outbox import OUTBOX, OutboxEvent, OutboxMessage, OutboxState, Outcome, Recipient
+from core.outbox import OUTBOX, FileRef, OutboxEvent, OutboxMessage, OutboxState, Outcome, Recipient
 from core.retry import by_hand
 from core.transitions import IllegalTransition, step
 
@@ -28,6 +28,8 @@ TOO_LATE = {
 
 CHANGED_AFTER_FIRST_TRY = "Too late: the mail has been tried already, and from the first try on it stays as it is."
 
+STAYS_AS_IT_CAME = "The mail was imported and leaves as it came or not at all; write a new one instead."
+
 OPEN_AGAIN = frozenset({Outcome.PERMANENT, Outcome.TEMPORARY, Outcome.UNKNOWN, Outcome.BOUNCED})
 """Recipients with these outcomes are tried again by a retry by hand."""
 
@@ -41,6 +43,7 @@ class Edit:
     html: str | None = None
     recipients: tuple[Recipient, ...] | None = None
     due_at: datetime | None = None
+    files: tuple[FileRef, ...] | None = None
 
 
 def next_state(state: OutboxState, event: OutboxEvent) -> OutboxState:
@@ -77,6 +80,7 @@ def acted(
     if event is OutboxEvent.SEND_NOW:
         return _due(_wanted(after), min(message.due_at, now))
     if event is OutboxEvent.RETRY:
+        after = _due(after, now) if message.state is OutboxState.QUEUED else after
         return replace(_wanted(after), due_at=now, tries_left=by_hand(message.tries_left), recipients=_opened(after.recipients))
     if event is OutboxEvent.ACCEPTED:
         taken = tuple(replace(one, outcome=Outcome.ACCEPTED) if one.outcome is Outcome.UNKNOWN else one for one in after.recipients)
@@ -93,25 +97,36 @@ def _wanted(message: OutboxMessage) -> OutboxMessage:
 
 def _due(message: OutboxMessage, due_at: datetime) -> OutboxMessage:
     """The message due at another time; its Date changes with it until the first try."""
-    untouched = due_at == message.due_at or message.attempts > 0
+    untouched = due_at == message.due_at or message.attempts > 0 or message.imported
     return replace(message, due_at=due_at, sealed=message.sealed if untouched else False)
 
 
 def _edited(message: OutboxMessage, edit: Edit) -> OutboxMessage:
     if message.attempts:
         raise IllegalTransition(CHANGED_AFTER_FIRST_TRY, state=message.state, event=OutboxEvent.EDIT)
+    if message.imported:
+        raise IllegalTransition(STAYS_AS_IT_CAME, state=message.state, event=OutboxEvent.EDIT)
     words: dict[str, object] = {name: value for name, value in (("subject", edit.subject), ("text", edit.text), ("html", edit.html)) if value is not None}
+    if edit.files is not None:
+        words["files"] = [asdict(one) for one in edit.files]
     if edit.recipients is not None:
         words["names"] = {one.address.key: one.address.name for one in edit.recipients if one.address.name}
     return replace(
         message,
         content={**message.content, **words},
         subject=edit.subject if edit.subject is not None else message.subject,
-        recipients=edit.recipients if edit.recipients is not None else message.recipients,
+        recipients=message.recipients if edit.recipients is None else (*edit.recipients, *_own_copies(message, edit.recipients)),
         due_at=edit.due_at or message.due_at,
         scheduled=message.scheduled or edit.due_at is not None,
         sealed=False,
+        attachment_count=message.attachment_count if edit.files is None else sum(not one.inline_id for one in edit.files),
     )
+
+
+def _own_copies(message: OutboxMessage, others: tuple[Recipient, ...]) -> tuple[Recipient, ...]:
+    """The desk's own blind copies stay, whomever else a person writes to (C-GW-05)."""
+    named = {one.address.key for one in others}
+    return tuple(one for one in message.recipients if one.role == "sys" and one.address.key not in named)
 
 
 def _opened(recipients: tuple[Recipient, ...]) -> tuple[Recipient, ...]:

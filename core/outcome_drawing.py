@@ -18,7 +18,7 @@ Drawn from the tables in `core/delivery.py`, `core/settling.py`, `core/outbox.py
 
 *settings* and *limits* are found out by ourselves, the other stages are those of the dialogue; *dot* begins with the first byte of the last
 write. Before *rcpt* nothing is about the mail: *passing trouble*, *trouble* and *log-in refused* are about the connector, and use up no try.
-“—” cannot happen.
+“—” cannot happen. Rows for what real servers say refine the 4xx and 5xx of this table: [server-answers.md](server-answers.md).
 """
 
 RECIPIENTS = """

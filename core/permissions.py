@@ -50,6 +50,12 @@ def team_of(user: User, setup: Setup) -> tuple[User, ...]:
     return tuple(other for other in setup.users if other.team in teams) if teams else ()
 
 
+def teammates(user: User, setup: Setup) -> frozenset[str]:
+    """Address keys of everybody in the teams a person leads or belongs to, themselves included; whose mails are "my team's" (A-OB-10)."""
+    teams = leads(user, setup) | ({user.team} if user.team else frozenset())
+    return frozenset(address_key(other.email) for other in setup.users if other.team in teams) | {address_key(user.email)}
+
+
 class Claim(StrEnum):
     """What a person can be to a mail in the outbox; an automatic mail has no author (E-33)."""
 

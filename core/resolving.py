@@ -33,7 +33,7 @@ def resolve(item: WorkItem, scene: Scene, talk: Conversation, *, method: Resolut
     waits_for = mail or talk.unsent_mail()
     final = rule.final or (scene.window(item) == timedelta(0) and not waits_for)
     moved = person_moves(item, Event.RESOLVE_FINAL if final else Event.RESOLVE, scene)
-    word = None if note or mail else talk.resolution_by(scene.by)
+    word = None if note or mail else talk.resolution_by(scene.by, scene.session_since)
     if rule.word and not (note or mail or word) and _asks_for_word(item, scene):
         raise Refused(f"{item.ref} {REMINDER}")
     resolution = _resolution(item, scene.by, scene.now, wanted, mail or (word.outbox_id if word else ""), word)
@@ -65,7 +65,10 @@ def resolve_again(item: WorkItem, scene: Scene, talk: Conversation) -> Decision:
 def resolved_when_sent(
     item: WorkItem, *, by: str, outbox_id: str, window: timedelta, now: datetime, people: Container[str] | None = None
 ) -> tuple[WorkItem, tuple[Entry, ...]] | None:
-    """The item after a scheduled Send & Resolve has left (decisions.md 15), or None where it can no longer be resolved. The window begins `now`."""
+    """The item after a scheduled Send & Resolve has left (decisions.md 15), or None where it can no longer be resolved. The window begins `now`.
+
+    Marks that came since stay: at this moment nobody looks.
+    """
     event = Event.RESOLVE if window > timedelta(0) else Event.RESOLVE_FINAL
     if event not in possible(item):
         return None
@@ -78,8 +81,6 @@ def resolved_when_sent(
         resolution_method=method,
         resolution=_resolution(item, by, now, method, outbox_id, None),
         before=None,
-        new_information=False,
-        attention="",
     )
     after = place_people(after, people=people, by=by)
     return after, change_entries(item, replace(moved, item=after), now, by, event=Event.RESOLVE)
@@ -97,6 +98,8 @@ def snapshot(item: WorkItem, outbox_id: str) -> Before:
         clocks=item.clocks,
         resolution=item.resolution,
         outbox_id=outbox_id,
+        new_information=item.new_information,
+        attention=item.attention,
     )
 
 
@@ -108,7 +111,7 @@ def mail_taken_back(item: WorkItem, outbox_id: str, *, by: str, now: datetime, p
     line = Entry(item.id, now, EntryKind.DELIVERY, by=by, text="Mail cancelled.", facts={"state": "cancelled"}, outbox_id=outbox_id)
     before = item.before
     if item.status is Status.RESOLVED and before is not None and before.outbox_id == outbox_id and before.version == item.version:
-        return Decision(entries=(line,)) + _undone(item, before, by=by, now=now)
+        return Decision(entries=(line,)) + _undone(item, before, by=by, now=now, people=people)
     after = replace(item, clocks=item.clocks.begin(now)) if item.clocks.after_mail == outbox_id else item
     resolved_by_it = item.resolution is not None and item.resolution.outbox_id == outbox_id
     if item.status is Status.RESOLVED and resolved_by_it:  # E-30: never silently resolved without an answer
@@ -121,7 +124,8 @@ def mail_taken_back(item: WorkItem, outbox_id: str, *, by: str, now: datetime, p
     return Decision(items=(after,), entries=(line,))
 
 
-def _undone(item: WorkItem, before: Before, *, by: str, now: datetime) -> Decision:
+def _undone(item: WorkItem, before: Before, *, by: str, now: datetime, people: Container[str] | None) -> Decision:
+    """Everything as it was before the click. The marks come back as well: the people's columns go by them (behaviour.md D2)."""
     moved = move(item, Event.UNDO_RESOLVE, now, by)
     after = replace(
         moved.item,
@@ -132,8 +136,11 @@ def _undone(item: WorkItem, before: Before, *, by: str, now: datetime) -> Decisi
         clocks=replace(before.clocks, stopped_by=item.clocks.stopped_by, stopped_at=item.clocks.stopped_at),
         resolution=before.resolution,
         resolution_method=None,
+        new_information=item.new_information or before.new_information,
+        attention=item.attention or before.attention,
         before=None,
     )
+    after = place_people(after, people=people)
     return Decision(items=(after,), entries=change_entries(item, replace(moved, item=after), now, by, event=Event.UNDO_RESOLVE))
 
 

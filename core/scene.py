@@ -22,11 +22,15 @@ SEEN_BY = frozenset({Event.UPDATE, Event.START, Event.WAIT_INFORMATION, Event.WA
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """The person who acts, everything that is configured, and the moment (aware UTC)."""
+    """The person who acts, everything that is configured, and the moment (aware UTC).
+
+    `session_since` is when the person logged in, None where there is no log-in (command line).
+    """
 
     user: User
     setup: Setup
     now: datetime
+    session_since: datetime | None = None
 
     @property
     def by(self) -> str:

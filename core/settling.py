@@ -36,6 +36,8 @@ BECAUSE: Mapping[OutboxEvent, str] = {
     OutboxEvent.CONNECTOR_TROUBLE: "trouble with the connector",
     OutboxEvent.LEASE_OVER: "the sender stopped before it was handed over",
     OutboxEvent.LEASE_OVER_MARKED: "unknown outcome: the sender stopped while it was handed over",
+    OutboxEvent.GIVEN_BACK: "given back: its turn had not come",
+    OutboxEvent.GIVEN_BACK_RETRY: "given back: its turn had not come",
 }
 """What the history of the message says of each event."""
 
@@ -44,11 +46,15 @@ TO_TRY = frozenset({Outcome.PENDING, Outcome.TEMPORARY, Outcome.UNKNOWN})
 
 FIRST_INTERVAL = 1
 
+COPIES = "sys"
+"""The role of the desk's own blind copies: what becomes of one is written on it, and says nothing about the mail."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rules:
     """What an attempt is judged by: the waits of the mail's retry template, the connector's policy for unknown outcomes, the process's
-    feedback window, the active users (address keys), a number from -1 to 1 for spreading, and when a resting connector is asked again."""
+    feedback window, the active users (address keys), a number from -1 to 1 for spreading, when a resting connector is asked again, and whether
+    the customer wrote while a scheduled Send & Resolve waited."""
 
     intervals: Sequence[timedelta] = ()
     unknown: UnknownPolicy = UnknownPolicy.REPEAT
@@ -56,6 +62,7 @@ class Rules:
     people: Container[str] | None = None
     jitter: float = 0.0
     rests_until: datetime | None = None
+    customer_wrote: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +81,17 @@ class Settlement:
     first_failed_at: datetime | None
     because: str
     recipients: Mapping[str, tuple[Outcome, str]] = field(default_factory=dict, hash=False)
+    queue_id: str = ""
 
 
 def still_to_try(message: OutboxMessage) -> tuple[Recipient, ...]:
     """The recipients that an attempt is for."""
     return tuple(one for one in message.recipients if one.outcome in TO_TRY)
+
+
+def that_count(recipients: Sequence[Recipient]) -> tuple[Recipient, ...]:
+    """The recipients that say what became of a mail: all but the desk's own blind copies."""
+    return tuple(one for one in recipients if one.role != COPIES)
 
 
 def settle(message: OutboxMessage, delivery: Delivery, rules: Rules, now: datetime) -> tuple[Settlement, OutboxMessage]:
@@ -90,7 +103,7 @@ def settle(message: OutboxMessage, delivery: Delivery, rules: Rules, now: dateti
 
 def event_of(message: OutboxMessage, recipients: Sequence[Recipient], rules: Rules) -> OutboxEvent:
     """The event that the recipients' outcomes amount to; a message for nobody has failed."""
-    outcomes = {one.outcome for one in recipients}
+    outcomes = {one.outcome for one in that_count(recipients)}
     worst = next((outcome for outcome in URGENCY if outcome in outcomes), Outcome.PERMANENT)
     allowed = may_repeat(message, rules) if worst is Outcome.UNKNOWN else message.tries_left > 1
     return EVENT_OF[worst][0 if allowed else 1]
@@ -105,11 +118,12 @@ def settled_as(
     event: OutboxEvent, message: OutboxMessage, delivery: Delivery, recipients: tuple[Recipient, ...], rules: Rules, now: datetime
 ) -> tuple[Settlement, OutboxMessage]:
     """The settlement of an attempt whose event is known."""
-    words = delivery.words or next((one.words for one in recipients if one.words and one.outcome is not Outcome.ACCEPTED), "")
+    counting = that_count(recipients)
+    words = _words(delivery, recipients, counting)
     fault = event not in (OutboxEvent.ACCEPTED, OutboxEvent.LEASE_OVER)
     used = event in (OutboxEvent.TEMPORARY, OutboxEvent.EXHAUSTED)
     tries_left = message.tries_left - used
-    refused = next((one.words for one in recipients if one.outcome in (Outcome.PERMANENT, Outcome.BOUNCED)), "")
+    refused = next((one.words for one in counting if one.outcome in (Outcome.PERMANENT, Outcome.BOUNCED)), "")
     settlement = Settlement(
         outbox_id=message.id,
         attempt=message.attempts,
@@ -123,8 +137,17 @@ def settled_as(
         first_failed_at=message.first_failed_at or (now if fault else None),
         because=f"{BECAUSE[event]}: {words}" if words else BECAUSE[event],
         recipients=delivery.recipients,
+        queue_id=delivery.queue_id,
     )
     return settlement, replace(message, state=settlement.state, recipients=recipients)
+
+
+def _words(delivery: Delivery, recipients: Sequence[Recipient], counting: Sequence[Recipient]) -> str:
+    """What to show of the attempt: the words of a copy of ours that was refused are not about the mail."""
+    aside = {one.words for one in recipients if one.role == COPIES} - {one.words for one in counting}
+    if delivery.words and delivery.words not in aside:
+        return delivery.words
+    return next((one.words for one in counting if one.words and one.outcome is not Outcome.ACCEPTED), "")
 
 
 def with_outcomes(recipients: tuple[Recipient, ...], outcomes: Mapping[str, tuple[Outcome, str]]) -> tuple[Recipient, ...]:

@@ -200,10 +200,15 @@ class MailTemplate:
 
     id: str
     purpose: str
+    """Which mail it is for, see docs/templates.md; a template of another purpose is another template."""
     language: str
-    subject: str
-    text: str
+    subject: str = ""
+    """One line; needed, except for `reply_instructions`, which is a line in other mails."""
+    text: str = ""
+    """Always needed, also with HTML."""
     html: str = ""
+    files: tuple[str, ...] = ()
+    """Names of files of the desk (`guichet file list --desk`) that go with the mail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,6 +266,8 @@ class Setup:
     """For test systems: every mail goes to these addresses instead of its recipients (C-GW-05)."""
     max_mail_size: int = 25 * 2**20
     """Largest mail a person may write, in bytes as it leaves; looked at when it is saved (C-CO-09); 100 MB at the most."""
+    max_file_size: int = 25 * 2**20
+    """Largest file that may be put on an item or on the desk's shelf, in bytes (C-CO-10); 100 MB at the most."""
     companies: tuple[Company, ...] = ()
     queues: tuple[str, ...] = ()
     teams: tuple[Team, ...] = ()

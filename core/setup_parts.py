@@ -27,6 +27,7 @@ class Desk:
     bcc_all: tuple[str, ...] = ()
     redirect_all: tuple[str, ...] = ()
     max_mail_size: int = 25 * 2**20
+    max_file_size: int = 25 * 2**20
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,8 +58,13 @@ def is_test(message: OutboxMessage) -> bool:
 
 def why_kept(message: OutboxMessage, setup: Setup) -> str:
     """Why a message in the outbox may not leave after all: whom it is for is looked at again before every try; '' if it may."""
-    others = strangers(setup, (one.address for one in message.recipients)) if is_test(message) else ()
-    return f"A test item mails nobody but test contacts, and {', '.join(others[:5])} is none; cancel it, or name a test contact." if others else ""
+    if not is_test(message):
+        return ""
+    others = strangers(setup, (one.address for one in message.recipients))
+    if others:
+        return f"A test item mails nobody but test contacts, and {', '.join(others[:5])} is none; cancel it, or name a test contact."
+    elsewhere = strangers(setup, map(Address, setup.redirect_all))
+    return f"redirect_all would send it to {', '.join(elsewhere[:5])}, who is no test contact; cancel it, or name a test contact." if elsewhere else ""
 
 
 def marked(subject: str) -> str:

@@ -37,6 +37,8 @@ class Before:
     clocks: Clocks
     resolution: Resolution | None
     outbox_id: str
+    new_information: bool = False
+    attention: str = ""
 
 
 @dataclass(frozen=True, slots=True)

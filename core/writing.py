@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from core.assignment import holder
-from core.conversation import Conversation, LastMail
+from core.conversation import Conversation
 from core.decision import Decision, Entry, EntryKind
 from core.deeds import choice
-from core.mail import Address, Importance, address_key
+from core.mail import Importance
+from core.original import MANNERS, LetterKind, Original, not_on_it, require_answerable, subject_about
 from core.outbox import Draft, FileRef, OutboxMessage, Purpose, Recipient
 from core.overtaken import Kind, Overtaking, overtaken
+from core.quoting import forwarded, joined, quoted
+from core.recipients import recipients_of
 from core.refusal import Refused
 from core.resolving import resolve, snapshot
 from core.scene import Scene, person_moves, placed, placed_quietly, seen
-from core.setup import Connector
+from core.senders import sender_for
 from core.status import Event, ResolutionMethod, Status
 from core.test_mode import why_not_written
 from core.wording import LINE, TEXT, clean_line, clean_text
@@ -27,21 +29,19 @@ from core.work_item import WorkItem, possible
 DEFAULT_UNDO = timedelta(seconds=10)
 """decisions.md 14: on the page; answers by mail ask for more."""
 LONGEST_UNDO = timedelta(hours=1)
-MOST_RECIPIENTS = 100
 LONGEST_HTML = 4 * TEXT
+"""Of what the author wrote; with a signature and images named it may be longer."""
+WHOLE_HTML = 3 * LONGEST_HTML
 MOST_REFERENCES = 40
 UNDO_CHOICES = tuple(timedelta(seconds=seconds) for seconds in (0, 5, 10, 15, 20, 30, 60, 120))
 """What a page offers (decisions.md 14)."""
-
-_ADDRESS = re.compile(r"[^\s@<>(),;:\\\"\[\]\x00-\x1f\x7f]{1,64}@[^\s@<>(),;:\\\"\[\]\x00-\x1f\x7f]{1,255}")
-_ANSWER = re.compile(r"(?:re|aw|sv|antw)\s{0,3}:\s{0,3}", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Letter:
     """What a person wants sent. Empty recipients and subject: as an answer has them. `send_at` aware; `undo` None: the person's own delay."""
 
-    text: str
+    text: str = ""
     to: tuple[str, ...] = ()
     cc: tuple[str, ...] = ()
     bcc: tuple[str, ...] = ()
@@ -56,6 +56,22 @@ class Letter:
     """With `send_at` only (decisions.md 16)."""
     files: tuple[FileRef, ...] = ()
     """What goes with it; stored before, by the desk."""
+    kind: LetterKind = LetterKind.ANSWER
+    about: str = ""
+    """Id of the mail that it answers or hands on; '' for the newest."""
+    quote: bool = False
+    """The original stands below an answer, where everybody who gets it has that mail. A forward always has it."""
+    as_attachment: bool = False
+    """A forward hands the mail on whole, as an attachment, instead of its words and files."""
+    from_: str = ""
+    """An address of the item's mailboxes; '' for the one the customer wrote to (E-36)."""
+    signature: bool = False
+    """The author's signature stands below their words (C-CO-08); put there when the mail is made ready (`core/signature.py`), not in drafts."""
+
+    @property
+    def named(self) -> dict[str, tuple[str, ...]]:
+        """Whom the author wrote to, by role."""
+        return {"to": self.to, "cc": self.cc, "bcc": self.bcc}
 
 
 def letter_of(arguments: Mapping[str, Any]) -> Letter:
@@ -65,6 +81,8 @@ def letter_of(arguments: Mapping[str, Any]) -> Letter:
         raise Refused("A time needs a zone.")
     if "method" in given:
         given["method"] = choice(ResolutionMethod, given["method"], "resolution method")
+    if "kind" in given:
+        given["kind"] = choice(LetterKind, given["kind"], "kind of letter") or LetterKind.ANSWER
     if "importance" in given:
         given["importance"] = choice(Importance, given["importance"], "importance") or Importance.NORMAL
     return Letter(**given)
@@ -79,15 +97,17 @@ def write_mail(
     draft_id: str,
     default_undo: timedelta = DEFAULT_UNDO,
     unsent: Iterable[OutboxMessage] = (),
+    original: Original | None = None,
 ) -> Decision:
     """The mail in the outbox, and what writing it does to the item: an unassigned To Do item is taken (decisions.md 10), a draft gets title
     and description from it (A-TK-05), and with `resolve` the item is resolved, or will be when a scheduled mail has left (decisions.md 15).
     `unsent` are the mails by people on the item that have not left: those of colleagues are overtaken by this one (decisions.md 16).
+    `original` is the mail that the letter is about, which replies and forwards need.
 
     Raises Refused for an empty text, bad or missing recipients, a past time, no connector to send by, others than test contacts
     for a test item (E-47); IllegalTransition.
     """
-    draft = _draft(item, letter, scene, talk, draft_id, default_undo)
+    draft = _draft(item, letter, scene, talk, draft_id, default_undo, original)
     worked, entries = _begun(_described(item, draft), scene)
     entries = (*entries, _mail_line(draft, scene))
     if letter.resolve and not draft.scheduled:
@@ -101,65 +121,32 @@ def write_mail(
     return written + overtaken(worked, unsent, by, scene.now, people=scene.setup.user_of)
 
 
-def default_recipients(talk: Conversation, scene: Scene) -> tuple[tuple[Address, ...], tuple[Address, ...]]:
-    """To and Cc of an answer: the primary contact and whoever wrote last, at their Reply-To (E-41); in Cc the contacts tagged so (C-CO-01). Never ours."""
-    last = talk.last_mail
-    author = last.author.key if last is not None and last.author is not None else ""
-    answers = () if last is None or not author else _reply_to(last, talk) or (last.author,)
-    primary = tuple(one for one in talk.tagged("primary")[:1] if one.key != author)
-    to = _others((*primary, *(one for one in answers if one is not None)), scene)
-    taken = {one.key for one in to} | {author}
-    return to, tuple(one for one in _others(talk.tagged("cc"), scene) if one.key not in taken)
-
-
-def _reply_to(last: LastMail, talk: Conversation) -> tuple[Address, ...]:
-    """Where the newest mail wants its answer. One that came by weak evidence may be forged: it leads no answer away from the item's contacts."""
-    contacts = {address_key(contact.address) for contact in talk.contacts}
-    return tuple(one for one in last.reply_to if one.key in contacts) if last.weak else last.reply_to
-
-
-def sending_connector(item: WorkItem, scene: Scene) -> tuple[Connector, str]:
-    """The connector and the From address: the address the customer wrote to if it may send, else the item's connector, else the desk's (C-GW-02, E-36)."""
-    setup = scene.setup
-    wrote_to = setup.connector_of.get(item.reply_from) if item.reply_from else None
-    if wrote_to is not None and wrote_to.sends:
-        return wrote_to, item.reply_from
-    connector = setup.speaker(item.connector)
-    if connector is not None:
-        return connector, connector.address
-    raise Refused("There is no connector that may send this mail; an administrator must configure one for outgoing mail.")
-
-
-def _draft(item: WorkItem, letter: Letter, scene: Scene, talk: Conversation, draft_id: str, default_undo: timedelta) -> Draft:
-    connector, sender = sending_connector(item, scene)
-    text = clean_text(letter.text, TEXT)
-    html = clean_text(letter.html, LONGEST_HTML)
-    if not text and not html:
-        raise Refused("The mail has no text.")
+def _draft(item: WorkItem, letter: Letter, scene: Scene, talk: Conversation, draft_id: str, default_undo: timedelta, original: Original | None) -> Draft:
+    require_answerable(letter.kind, original)
+    sender = sender_for(scene.setup, letter.from_, item, scene.user)
+    recipients = recipients_of(letter.kind, letter.named, original, scene, talk)
+    text, html = _words(letter, item, scene, original, recipients)
     if letter.cancel_if_answered and letter.send_at is None:
         raise Refused("Only a mail that is scheduled can cancel itself; say when it is to be sent.")
-    recipients = _recipients(letter, scene, talk)
     refused = why_not_written(item.ref, scene.setup, (one.address for one in recipients)) if item.test else ""
     if refused:
         raise Refused(refused)
-    last = talk.last_mail
-    answers = (last.message_id,) if last is not None and last.message_id else ()
-    thread = tuple(dict.fromkeys((*(one for one in talk.references if one not in answers), *answers)))
+    parent, thread = _thread(letter.kind, talk, original)
     return Draft(
         id=draft_id,
         item_id=item.id,
         purpose=Purpose.PERSON,
-        connector=connector.name,
-        from_=Address(sender, scene.user.name or scene.setup.name),
+        connector=sender.connector.name,
+        from_=sender.named(scene.user.name or scene.setup.name),
         recipients=recipients,
         due_at=_due(letter, scene, default_undo),
         author=scene.by,
-        subject=clean_line(letter.subject, LINE) or _answer_subject(item, talk),
+        subject=clean_line(letter.subject, LINE) or _subject(letter.kind, item, scene, talk, original),
         text=text,
         html=html,
-        in_reply_to=answers[0] if answers else "",
-        references=thread[:1] + thread[1:][-(MOST_REFERENCES - 1) :],
-        language=item.language or scene.setup.language,
+        in_reply_to=parent,
+        references=thread,
+        language=_language(item, scene),
         importance=letter.importance,
         scheduled=letter.send_at is not None,
         resolves=letter.resolve,
@@ -169,29 +156,42 @@ def _draft(item: WorkItem, letter: Letter, scene: Scene, talk: Conversation, dra
     )
 
 
-def _recipients(letter: Letter, scene: Scene, talk: Conversation) -> tuple[Recipient, ...]:
-    named = {role: tuple(parse_address(one) for one in some) for role, some in (("to", letter.to), ("cc", letter.cc), ("bcc", letter.bcc))}
-    if not any(named.values()):
-        named["to"], named["cc"] = default_recipients(talk, scene)
-    found: dict[str, Recipient] = {}
-    for role, addresses in named.items():
-        for address in addresses:
-            found.setdefault(address.key, Recipient(address, role))
-    if not found:
-        raise Refused("There is nobody to write to: the item has no contact and no mail came in. Name a recipient.")
-    if len(found) > MOST_RECIPIENTS:
-        raise Refused(f"A mail may have at most {MOST_RECIPIENTS} recipients; this one has {len(found)}.")
-    return tuple(found.values())
+def _words(letter: Letter, item: WorkItem, scene: Scene, original: Original | None, recipients: tuple[Recipient, ...]) -> tuple[str, str]:
+    """Text and HTML: the author's own, and below them the original where it is quoted or handed on."""
+    text, html = clean_text(letter.text, TEXT), clean_text(letter.html, WHOLE_HTML)
+    forwards = letter.kind is LetterKind.FORWARD
+    if not (text or html or forwards):
+        raise Refused("The mail has no text.")
+    if original is None or not (forwards or quotes(letter, original, recipients)):
+        return text, html
+    language, zone = _language(item, scene), scene.setup.timezone
+    below = forwarded(original, language, zone, words_only=letter.as_attachment) if forwards else quoted(original, language, zone)
+    wanted = bool(html) or (forwards and not text and bool(original.html))
+    return joined(text, below.text), joined(html, below.html, html=True) if wanted else ""
 
 
-def parse_address(text: str) -> Address:
-    """`a@b` or `Name <a@b>` as typed by a person. Raises Refused naming what was typed."""
-    line = clean_line(text)
-    name, bracket, rest = line.rpartition("<")
-    address = rest.removesuffix(">").strip() if bracket else line
-    if _ADDRESS.fullmatch(address) is None:
-        raise Refused(f"“{line}” is not an e-mail address.")
-    return Address(address, name.strip().strip('"').strip())
+def quotes(letter: Letter, original: Original | None, recipients: Iterable[Recipient]) -> bool:
+    """Whether the original stands below an answer: asked for, and everybody who gets the answer is known to have it."""
+    return letter.quote and original is not None and not original.held and not not_on_it(original, (one.address for one in recipients))
+
+
+def _subject(kind: LetterKind, item: WorkItem, scene: Scene, talk: Conversation, original: Original | None) -> str:
+    about = original.subject if original is not None else talk.last_mail.subject if talk.last_mail is not None else ""
+    begins = kind is LetterKind.NEW or (original is None and talk.last_mail is None)
+    return clean_line(item.title) if begins else subject_about(kind, about or item.title, _language(item, scene))
+
+
+def _thread(kind: LetterKind, talk: Conversation, original: Original | None) -> tuple[str, tuple[str, ...]]:
+    """The id of the mail that is answered, and those of the thread with it last."""
+    if not MANNERS[kind].threaded:
+        return "", ()
+    about = original.message_id if original is not None else talk.last_mail.message_id if talk.last_mail is not None else ""
+    thread = tuple(dict.fromkeys((*(one for one in talk.references if one != about), *((about,) if about else ()))))
+    return about, thread[:1] + thread[1:][-(MOST_REFERENCES - 1) :]
+
+
+def _language(item: WorkItem, scene: Scene) -> str:
+    return item.language or scene.setup.language
 
 
 def _due(letter: Letter, scene: Scene, default_undo: timedelta) -> datetime:
@@ -210,11 +210,6 @@ def future(moment: datetime, now: datetime, sentence: str) -> datetime:
     if moment <= now:
         raise Refused(f"{sentence}; {moment.isoformat(timespec='minutes')} is past.")
     return moment
-
-
-def _answer_subject(item: WorkItem, talk: Conversation) -> str:
-    subject = clean_line((talk.last_mail.subject if talk.last_mail is not None else "") or item.title)
-    return subject if _ANSWER.match(subject) or talk.last_mail is None else f"Re: {subject}"
 
 
 def _described(item: WorkItem, draft: Draft) -> WorkItem:
@@ -252,8 +247,3 @@ def _tied(draft: Draft, scene: Scene) -> tuple[tuple[str, str], ...]:
     """Who becomes a participant by being written to: To and Cc, never one of us (decisions.md)."""
     open_ones = (one.address for one in draft.recipients if one.role != "bcc")
     return tuple((draft.item_id, one.key) for one in open_ones if not scene.setup.is_ours(one.address))
-
-
-def _others(addresses: tuple[Address, ...], scene: Scene) -> tuple[Address, ...]:
-    return tuple({one.key: one for one in addresses if not scene.setup.is_ours(one.address)}.values())
-

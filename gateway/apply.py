@@ -9,9 +9,10 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from core.blind_copies import with_blind_copies
 from core.decision import Decision, KnownId, OutboxChange
 from core.mail import address_key
-from core.outbox import Draft
+from core.outbox import Draft, Sealed
 from core.retry import template_for
 from core.setup import Connector, Setup
 from core.test_mode import of_test_item, why_withheld
@@ -19,7 +20,7 @@ from core.transitions import IllegalTransition
 from core.work_item import WorkItem
 from gateway.clock import Clock
 from gateway.keys import Keys
-from gateway.outbound.sealing import sealed_with_files
+from gateway.outbound.sealing import sealed_with_files, with_template_files
 from gateway.store import brakes, contacts, items, outboxes
 from gateway.store.items import StaleItem
 
@@ -63,6 +64,11 @@ class Apply:
             brakes.suppress(connection, suppression)
         return Applied(saved, tuple(draft.id for draft in queued), min((draft.due_at for draft in queued if not draft.hold_reason), default=None))
 
+    def sealed(self, connection: Connection, draft: Draft, setup: Setup, *, ref: str) -> Sealed:
+        """The draft as it would leave, with the files of its template; nothing is written. Raises LookupError where no connector sends it."""
+        whole, _ = with_template_files(connection, draft, setup)
+        return sealed_with_files(connection, whole, sending_connector(setup, draft.connector), setup, self._keys, ref=ref)
+
     def _people(self, connection: Connection, decision: Decision, setup: Setup, now: datetime) -> None:
         """Contacts, participants, and addresses to remember; whoever is on an item takes part in it, and nobody of ours does (decisions.md)."""
         outsiders = [one for one in decision.contacts if not setup.is_ours(one.address)]
@@ -87,8 +93,11 @@ class Apply:
                 log.error("withheld", extra={"item": item.ref, "purpose": str(draft.purpose), "reason": withheld})
                 return None
         connector = sending_connector(setup, draft.connector)
-        draft = replace(draft, connector=connector.name)
+        draft = with_blind_copies(replace(draft, connector=connector.name), setup)
         ref = item.ref if item is not None else ""
+        draft, missing = with_template_files(connection, draft, setup)
+        if missing:
+            log.warning("template_file_missing", extra={"purpose": str(draft.purpose), "files": list(missing)})
         sealed = sealed_with_files(connection, draft, connector, setup, self._keys, ref=ref)
         if sealed.note:
             log.warning("template_broken", extra={"note": sealed.note})

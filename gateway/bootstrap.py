@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,7 +25,9 @@ from gateway.inbound.isolate import read_mail
 from gateway.inbound.process import Processor
 from gateway.keys import Keys
 from gateway.outbound.dispatch import Dispatcher
+from gateway.outbound.dkim import Signer, SigningAlarm
 from gateway.scheduler import Scheduler
+from gateway.secrets import Secrets
 from gateway.settings import Settings
 from gateway.store.engine import Database
 from gateway.store.setups import Setups
@@ -33,6 +35,10 @@ from gateway.worker import Wakes
 
 if TYPE_CHECKING:
     from core.mail import Envelope, Mail
+    from gateway.alarm_watch import AlarmWatch
+    from gateway.desk_dkim import DkimDesk
+    from gateway.desk_mail_bytes import MailBytesDesk
+    from gateway.desk_secrets import SecretsDesk
     from gateway.inbound.fetching import Means
     from gateway.inbound.lmtp import LmtpDoor
     from gateway.inbound.mailauth.authenticate import Authenticator
@@ -42,6 +48,7 @@ if TYPE_CHECKING:
     from gateway.oauth.tokens import Tokens
     from gateway.outbound.session import Bearer
     from gateway.routing.authentication import Authentication
+    from gateway.sent_folder import SentFolder
 
 
 SETUP_FRESH_SECONDS = 1.0
@@ -105,6 +112,36 @@ class House:
         return Tokens(self.database, self.keys, self.clock, os.environ, self.holder)
 
     @cached_property
+    def secrets(self) -> Secrets:
+        """Passwords and private keys that administrators entered; also a function from name to value."""
+        return Secrets(self.database, self.keys, self.clock)
+
+    @cached_property
+    def sent_folder(self) -> SentFolder:
+        """What puts copies of sent mail into mailboxes."""
+        from gateway.outbound.alarms import Alarms
+        from gateway.sent_folder import SentFolder  # the IMAP library is imported with it
+
+        return SentFolder(self.database, self.setups, self.clock, Alarms(self.apply, self.clock), self.fetch_means)
+
+    @property
+    def secrets_desk(self) -> SecretsDesk:
+        """What administrators do with them."""
+        from gateway.desk_secrets import SecretsDesk
+
+        return SecretsDesk(self.database, self.setups, self.secrets)
+
+    @property
+    def dkim_desk(self) -> DkimDesk:
+        """What administrators do with the keys that sign our mail."""
+        from gateway.checkup_dns import lookups
+        from gateway.desk_dkim import DkimDesk
+
+        mailauth = self.settings.mailauth
+        asked = partial(lookups, mailauth.resolvers, mailauth.timeout.total_seconds())
+        return DkimDesk(self.database, self.setups, self.secrets, self.clock, asked)
+
+    @cached_property
     def processor(self) -> Processor:
         return Processor(
             self.database,
@@ -159,11 +196,20 @@ class House:
             timeout=outbound.timeout.total_seconds(),
             folder=self.settings.data,
             bearer=self._bearer,
+            secrets=self.secrets,
+            sign=Signer(self.secrets, SigningAlarm(self.database, self.setups, self.apply, self.clock)),
         )
 
     @cached_property
     def desk(self) -> Desk:
         return Desk(self.database, self.setups, self.clock, self.apply, wake_outbox=self.wakes.outbox)
+
+    @property
+    def mail_bytes(self) -> MailBytesDesk:
+        """Outgoing mails as files, and those of another system's queue."""
+        from gateway.desk_mail_bytes import MailBytesDesk
+
+        return MailBytesDesk(self.database, self.setups, self.clock, self.apply, self.keys, sign=Signer(self.secrets))
 
     @cached_property
     def scheduler(self) -> Scheduler:
@@ -177,6 +223,15 @@ class House:
             wake_inbound=self.wakes.inbound,
             wake_outbox=self.wakes.outbox,
             recover=self.dispatcher.recover_expired,
+        )
+
+    @cached_property
+    def alarm_watch(self) -> AlarmWatch:
+        from gateway.alarm_watch import AlarmWatch  # subprocess is loaded where somebody watches
+
+        alarm = self.settings.alarm
+        return AlarmWatch(
+            self.database, self.setups, self.clock, self.apply, command=alarm.command, timeout=alarm.timeout, late_after=alarm.late_after
         )
 
     def _bearer(self, connector: Connector) -> Bearer:
@@ -217,6 +272,7 @@ class House:
             self.clock,
             folder=self.settings.data,
             environ=os.environ,
+            secrets=self.secrets,
             token=FetchToken(self.tokens),
             timeout=poll.timeout.total_seconds(),
             idle=min(poll.idle.total_seconds(), 540.0),

@@ -13,6 +13,7 @@ from urllib.request import urlopen
 
 from core.setup import Provider, Setup
 from gateway.checkup_connectors import connectors
+from gateway.checkup_dns import our_domains
 from gateway.finding import Finding, Level, error, fine, warning
 from gateway.settings import Settings
 
@@ -49,6 +50,7 @@ def examine(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding]
     if setup is not None:
         yield from desk(setup)
         yield from connectors(setup, settings, environ)
+        yield from our_domains(setup, settings)
 
 
 def senders(setup: Setup) -> Iterator[Finding]:

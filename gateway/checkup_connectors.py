@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
+from typing import TYPE_CHECKING
 
 from core.delivery import Meaning
 from core.setup import Connector, PlusMode, Setup
@@ -11,8 +12,13 @@ from gateway.connecting.report import Report
 from gateway.connecting.surroundings import Surroundings
 from gateway.connection_test import shortened, surroundings, test_incoming, test_outgoing
 from gateway.finding import Finding, error, fine, warning
+from gateway.keys import KeyTrouble
 from gateway.oauth.trouble import TokenTrouble
+from gateway.secrets import SecretTrouble
 from gateway.settings import Settings
+
+if TYPE_CHECKING:
+    from gateway.bootstrap import House
 
 PATIENCE = 10.0
 """Seconds for each answer from outside."""
@@ -22,7 +28,8 @@ DOORS = ("smtp", "lmtp")
 def connectors(setup: Setup, settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding]:
     """Every connector, in the order of the desk."""
     with ExitStack() as closing:
-        around = shortened(surroundings(settings, environ, _tokens(settings, closing)), PATIENCE)
+        open_once = _opener(settings, closing)
+        around = shortened(surroundings(settings, environ, _tokens(open_once), _secrets(open_once)), PATIENCE)
         for connector in setup.connectors:
             check = f"connector {connector.name}"
             if not connector.enabled:
@@ -33,21 +40,39 @@ def connectors(setup: Setup, settings: Settings, environ: Mapping[str, str]) -> 
             yield from _unproved(check, connector)
 
 
-def _tokens(settings: Settings, closing: ExitStack) -> Callable[[Connector, str], str]:
-    """Access tokens, from a house that is opened when the first one is asked for."""
+def _opener(settings: Settings, closing: ExitStack) -> Callable[[], House]:
+    """A house that is opened when the first secret is asked for. Raises KeyTrouble then."""
+    opened: list[House] = []
 
-    def token(connector: Connector, way: str) -> str:
+    def open_once() -> House:
         from gateway.bootstrap import open_house
-        from gateway.keys import KeyTrouble
 
+        if not opened:
+            opened.append(open_house(settings))
+            closing.callback(opened[0].close)
+        return opened[0]
+
+    return open_once
+
+
+def _tokens(open_once: Callable[[], House]) -> Callable[[Connector, str], str]:
+    def token(connector: Connector, way: str) -> str:
         try:
-            house = open_house(settings)
+            return open_once().tokens.token(connector, way)
         except KeyTrouble as trouble:
             raise TokenTrouble(Meaning.TROUBLE, str(trouble)) from None
-        closing.callback(house.close)
-        return house.tokens.token(connector, way)
 
     return token
+
+
+def _secrets(open_once: Callable[[], House]) -> Callable[[str], str]:
+    def secret(name: str) -> str:
+        try:
+            return open_once().secrets.get(name)
+        except KeyTrouble as trouble:
+            raise SecretTrouble(str(trouble)) from None
+
+    return secret
 
 
 def _incoming(check: str, connector: Connector, around: Surroundings) -> Finding:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from core.setup import Connector
 from gateway.connecting.report import Failed, Report, Trial, report_of
 from gateway.connecting.surroundings import Door, Surroundings
+from gateway.secrets import no_secrets
 from gateway.settings import Settings
 
 if TYPE_CHECKING:
@@ -22,16 +23,18 @@ PATIENCE = 60.0
 Walk = Callable[[Trial, Connector, Surroundings], None]
 
 
-def surroundings(settings: Settings, environ: Mapping[str, str], token: Callable[[Connector, str], str]) -> Surroundings:
+def surroundings(
+    settings: Settings, environ: Mapping[str, str], token: Callable[[Connector, str], str], secrets: Callable[[str], str] = no_secrets
+) -> Surroundings:
     """What the tests need of an installation's settings."""
     smtp, lmtp = settings.smtp, settings.lmtp
     doors = {"smtp": Door("smtp", smtp.host, smtp.port), "lmtp": Door("lmtp", lmtp.host, lmtp.port, settings.path(lmtp.socket) if lmtp.socket else None)}
-    return Surroundings(settings.data, environ, settings.outbound.hostname or socket.gethostname(), token, doors)
+    return Surroundings(settings.data, environ, settings.outbound.hostname or socket.gethostname(), token, doors, secrets=secrets)
 
 
 def around_house(house: House, environ: Mapping[str, str] | None = None) -> Surroundings:
     """The surroundings in a house."""
-    return surroundings(house.settings, os.environ if environ is None else environ, lambda connector, way: house.tokens.token(connector, way))
+    return surroundings(house.settings, os.environ if environ is None else environ, lambda connector, way: house.tokens.token(connector, way), house.secrets)
 
 
 def test_incoming(connector: Connector, around: Surroundings) -> Report:

@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from core.durations import parse_duration
+from gateway.secrets import is_name
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}", re.ASCII)
 
@@ -41,6 +42,7 @@ _SERVER = {
     "security": Key(str, "`tls` from the first byte (default), `starttls` (never falls back), or `none`", choices=("tls", "starttls", "none")),
     "user": Key(str, "user name", required=True),
     "password_env": Key(str, "name of the environment variable that holds the password"),
+    "password_secret": Key(str, "name of the password in the secret store (`guichet secret set NAME`)"),
     "ca_file": Key(str, "certificates to trust instead of the system's (PEM)"),
 }
 OAUTH = {
@@ -143,7 +145,9 @@ def faults(way: str, kinds: Mapping[str, Mapping[str, Key]], given: Mapping[str,
         else:
             yield from _value_faults(name, keys[name], value)
     if given.get("user") and not (given.get("password_env") or given.get("password_secret")) and "password_env" in keys and given.get("auth", "password") == "password":
-        yield "password_env", "missing; with a user, the name of the environment variable with the password is expected"
+        yield "password_env", "missing; with a user, the name of the environment variable with the password is expected, or password_secret"
+    if given.get("password_env") and given.get("password_secret"):
+        yield "password_secret", "there is password_env as well; name the password in one place only"
     yield from _together(given)
     yield from ((name, f"missing; {key.meaning} is expected") for name, key in keys.items() if key.required and name not in given)
 
@@ -183,6 +187,8 @@ def _value_faults(name: str, key: Key, value: object) -> Iterator[tuple[str, str
         yield name, f"a port from 1 to 65535 is expected, not {value}"
     elif name in ("password_env", "client_secret_env") and not _VARIABLE.fullmatch(str(value)):
         yield name, "the name of an environment variable is expected"
+    elif name == "password_secret" and not is_name(str(value)):
+        yield name, "the name of a secret is expected: letters, digits and . _ @ - (guichet secret list)"
     elif key.required and not value:
         yield name, f"empty; {key.meaning} is expected"
 

@@ -7,6 +7,8 @@ within the person's sight does not exist for them (decisions.md 21). Refused, No
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection
@@ -17,15 +19,20 @@ from core.new_item import NewItem, make_item, process_for
 from core.on_person import act
 from core.wording import clean_line
 from gateway.desk_base import Json
+from gateway.desk_connectors import ConnectorDesk
+from gateway.desk_drafts import DraftDesk
+from gateway.desk_edits import EditDesk
 from gateway.desk_files import FileDesk
 from gateway.desk_inbound import InboundDesk
-from gateway.desk_mail import MailDesk
+from gateway.desk_item_files import ItemFileDesk
 from gateway.desk_suppressed import SuppressedDesk
+from gateway.desk_templates import TemplateDesk
+from gateway.desk_words import WordsDesk
 from gateway.store import conversations, items, views
 
 
-class Desk(MailDesk, InboundDesk, FileDesk, SuppressedDesk):
-    """Everything the people of one installation can do: items here, mails in `desk_mail.py`, what came in in `desk_inbound.py` and `desk_files.py`."""
+class Desk(DraftDesk, ItemFileDesk, EditDesk, InboundDesk, FileDesk, SuppressedDesk, ConnectorDesk, TemplateDesk, WordsDesk):
+    """Everything the people of one installation can do: items here; letters in `desk_mail.py`, outbox in `desk_outbox.py`, what came in in `desk_inbound.py`."""
 
     def new_item(
         self, by: str, *, process: str, title: str = "", description: str = "", category: str = "", contacts: Sequence[str] = (), submit: bool = False
@@ -42,15 +49,15 @@ class Desk(MailDesk, InboundDesk, FileDesk, SuppressedDesk):
 
         return self._durably(deed)
 
-    def do(self, ref: str, verb: str, by: str, **arguments: Any) -> Json:
+    def do(self, ref: str, verb: str, by: str, *, session_since: datetime | None = None, **arguments: Any) -> Json:
         """A verb of `core.deeds.VERBS` with its arguments (`method`, `note`, `until` aware, `days`, `close_if_no_answer`, `wait_type`, `to`, …).
 
-        Returns the item as `show` does.
+        `session_since` is when the person logged in, aware; what was said before is no resolution (E-31). Returns the item as `show` does.
         """
         ask = ask_of(arguments)
 
         def deed(connection: Connection) -> Json:
-            scene = self._scene(connection, by)
+            scene = replace(self._scene(connection, by), session_since=session_since)
             item = self._item(connection, ref, scene, lock=True)
             decision = act(item, verb, ask, scene, conversations.conversation(connection, item.id))
             return self._applied(connection, decision, scene)

@@ -37,7 +37,7 @@ class FileDesk(WaitingDesk):
         with self._database.read() as connection:
             scene = self._scene(connection, by)
             named = self._seen_inbound(connection, inbound_id, scene)
-            contents = _contents(connection, named)
+            contents = contents_of(connection, named)
             found = judged(contents, attachments.listed(connection, named), scene.setup.attachment_types)
         return [_json(number, one) for number, one in enumerate(found, 1)]
 
@@ -46,12 +46,12 @@ class FileDesk(WaitingDesk):
         with self._database.read() as connection:
             scene = self._scene(connection, by)
             named = self._seen_inbound(connection, inbound_id, scene)
-            one = _numbered(connection, named, number)
-            contents = _contents(connection, named)
+            one = numbered(connection, named, number)
+            contents = contents_of(connection, named)
             content = contents.of(one)
-            _require_unchanged(one, connection, named, content)
+            require_unchanged(one, connection, named, content)
             safe = judged(contents, (one,), scene.setup.attachment_types)[0]
-        _require_safe(safe, anyway=anyway, administrator=scene.user.role is Role.ADMIN)
+        require_safe(safe, anyway=anyway, administrator=scene.user.role is Role.ADMIN)
         return HandedOut(one.name, one.content_type, content)
 
     def html(self, inbound_id: str, by: str, *, remote: bool = False) -> str:
@@ -62,26 +62,28 @@ class FileDesk(WaitingDesk):
         return loading(html) if remote else html
 
 
-def _contents(connection: Connection, inbound_id: str) -> Contents:
+def contents_of(connection: Connection, inbound_id: str) -> Contents:
     """Pieces of the raw mail as they are needed: most attachments are judged by their name alone."""
     return Contents(lambda one: attachments.piece(connection, inbound_id, one))
 
 
-def _numbered(connection: Connection, inbound_id: str, number: int) -> Attachment:
+def numbered(connection: Connection, inbound_id: str, number: int) -> Attachment:
+    """The attachment that people call so. Raises NotFound."""
     found = attachments.listed(connection, inbound_id)
     if not 1 <= number <= len(found):
         raise NotFound(f"The message {inbound_id} has {len(found)} attachments; there is no number {number}.")
     return found[number - 1]
 
 
-def _require_unchanged(one: Attachment, connection: Connection, inbound_id: str, content: bytes) -> None:
+def require_unchanged(one: Attachment, connection: Connection, inbound_id: str, content: bytes) -> None:
     """A mail whose content was replaced since it was read has other bytes at this place."""
     there = content if one.within else attachments.piece(connection, inbound_id, one)
     if one.sha256 not in (sha256(there).hexdigest(), sha256(there.replace(b"\r", b"\n")).hexdigest()):  # lines of the mail may end in a lone CR
         raise Refused("The mail was changed since it was read; replay it, then its attachments can be opened.")
 
 
-def _require_safe(one: Attachment, *, anyway: bool, administrator: bool) -> None:
+def require_safe(one: Attachment, *, anyway: bool, administrator: bool) -> None:
+    """Raises Refused for a dangerous file unless `anyway`, and for one with a virus unless an administrator asks."""
     if not one.danger:
         return
     if one.danger.startswith(VIRUS) and not administrator:

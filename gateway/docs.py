@@ -11,9 +11,11 @@ DRAWN: dict[str, str] = {
     "commands.md": "gateway.cli.drawing",
     "status.md": "core.status_drawing",
     "evidence.md": "core.evidence",
+    "outbox.md": "core.outbox_drawing",
     "outcomes.md": "core.outcome_drawing",
     "signs.md": "gateway.routing.signs",
     "bounces.md": "gateway.inbound.bounce_reason",
+    "templates.md": "gateway.outbound.template_values",
 }
 """File in docs/ → the module whose function `draw` returns it as Markdown."""
 

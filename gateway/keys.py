@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 MAC_BYTES = 16
 MAC_LENGTH = 26
 """128 bits in lower-case base32 without padding."""
+BOUNCE_MAC_LENGTH = 16
+"""80 bits for bounce addresses: a local part has 64 characters at the most, and an outbox id takes 26 of them (RFC 5321 section 4.5.3.1.1)."""
 
-PURPOSES = ("message-id", "reply-address", "session", "at-rest")
+PURPOSES = ("message-id", "reply-address", "bounce-address", "session", "at-rest")
 
 
 class KeyTrouble(Exception):
@@ -119,12 +121,12 @@ class Keys:
         """The 128-bit MAC of `text` for one purpose: 26 characters, lower case."""
         return _mac(self._derived[purpose][0], text)
 
-    def verify(self, purpose: str, text: str, mac: str) -> bool:
-        """Whether one of our keys made this MAC; compared in constant time."""
-        return self._made(purpose, text, mac) or (self._learned() and self._made(purpose, text, mac))
+    def verify(self, purpose: str, text: str, mac: str, length: int = MAC_LENGTH) -> bool:
+        """Whether one of our keys made this MAC, of which `length` characters are kept; compared in constant time."""
+        return self._made(purpose, text, mac, length) or (self._learned() and self._made(purpose, text, mac, length))
 
-    def _made(self, purpose: str, text: str, mac: str) -> bool:
-        return any(hmac.compare_digest(_mac(key, text).encode(), mac.encode("utf-8", "replace")) for key in self._derived[purpose])
+    def _made(self, purpose: str, text: str, mac: str, length: int) -> bool:
+        return any(hmac.compare_digest(_mac(key, text)[:length].encode(), mac.encode("utf-8", "replace")) for key in self._derived[purpose])
 
     def message_id(self, outbox_id: str, domain: str) -> str:
         """Our signed Message-ID without brackets: `id.mac@domain` (decisions.md, evidence "strong")."""
@@ -146,6 +148,17 @@ class Keys:
         """The reference inside a plus-tag that we signed, upper case, or ''."""
         ref, _, mac = tag.strip().lower().rpartition(".")
         return ref.upper() if ref and len(mac) == MAC_LENGTH and self.verify("reply-address", ref.upper(), mac) else ""
+
+    def bounce_tag(self, outbox_id: str) -> str:
+        """The plus-tag of the address that reports about one mail come back to: `b.id.mac`, lower case."""
+        return f"b.{outbox_id}.{self.sign('bounce-address', outbox_id)[:BOUNCE_MAC_LENGTH]}"
+
+    def verified_bounce_tag(self, tag: str) -> str:
+        """The outbox id inside a bounce tag that we signed, or ''."""
+        kind, _, rest = tag.strip().lower().partition(".")
+        outbox_id, _, mac = rest.rpartition(".")
+        signed = kind == "b" and outbox_id and self.verify("bounce-address", outbox_id, mac, BOUNCE_MAC_LENGTH)
+        return outbox_id if signed else ""
 
     def encrypt(self, text: str) -> str:
         """A secret for storage, encrypted with the newest key (Fernet)."""

@@ -34,6 +34,22 @@ def shown_moment(moment: datetime, zone: str) -> str:
     return moment.astimezone(ZoneInfo(zone or "UTC")).strftime("%Y-%m-%d %H:%M:%S %Z")
 
 
+_MONTHS = {
+    "en": "January February March April May June July August September October November December".split(),
+    "fr": "janvier février mars avril mai juin juillet août septembre octobre novembre décembre".split(),
+}
+
+
+def said_moment(moment: datetime, zone: str, language: str) -> str:
+    """An aware moment in words for a customer: `29 March 2026, 09:30 (CEST)`, `1er mars 2026 à 09:30 (CET)`; other languages as English."""
+    there = moment.astimezone(ZoneInfo(zone or "UTC"))
+    spoken = language.lower().partition("-")[0]
+    month = _MONTHS.get(spoken, _MONTHS["en"])[there.month - 1]
+    if spoken == "fr":
+        return f"{there.day}{'er' if there.day == 1 else ''} {month} {there.year} à {there:%H:%M (%Z)}"
+    return f"{there.day} {month} {there.year}, {there:%H:%M (%Z)}"
+
+
 def _duration(text: str) -> timedelta:
     try:
         return parse_duration(text)

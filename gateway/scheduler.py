@@ -15,14 +15,15 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection
 
 from core.brakes import Brakes
-from core.no_answer import Asked, addressee, no_answer
+from core.no_answer import no_answer
 from core.on_time import alarm, due_alarm, received_before
 from core.outbox import Draft
 from core.setup import Setup
+from core.told import Asked, addressee
 from core.work_item import WorkItem
 from gateway.clock import Clock
 from gateway.connector_kinds import POLLED_KINDS
-from gateway.store import brakes, conversations, due, items
+from gateway.store import brakes, conversations, due, items, mail_drafts
 from gateway.store.engine import Database, is_passing_fault
 from gateway.store.items import StaleItem
 from gateway.store.outbox_claims import any_due
@@ -98,7 +99,8 @@ class Scheduler:
         woken, recovered = self._sweep(now)
         rung, failed = self._ring(now)
         with self._database.read() as connection:
-            mail_due = any_due(connection, now)
+            senders = [one.name for one in self._setups.current(connection).connectors if one.enabled and one.sends]
+            mail_due = any_due(connection, now, senders)
         if mail_due:
             self._wake_outbox()
         return Tick(alarms=rung, failed=failed, woken=woken, recovered=recovered, mail_due=mail_due)
@@ -132,12 +134,13 @@ class Scheduler:
         return len(lying), self._recover(now)
 
     def _forget(self, now: datetime) -> None:
-        """Once an hour: what the brakes counted and no window looks at any more."""
+        """Once an hour: what the brakes counted and no window looks at any more, and drafts that nobody went on with (C-DR-01)."""
         if self._forgot_at is not None and timedelta(0) <= now - self._forgot_at < FORGET_EVERY:
             return
         self._forgot_at = now
         with self._database.lazy() as connection:
             brakes.prune_counts(connection, now)
+            mail_drafts.prune(connection, now)
 
     def _ring(self, now: datetime) -> tuple[int, int]:
         self._aside = {item_id: until for item_id, until in self._aside.items() if until > now}
@@ -178,7 +181,8 @@ class Scheduler:
 
     def _told(self, connection: Connection, item: WorkItem, setup: Setup, closed: bool, now: datetime) -> Draft | None:
         """The mail to a customer who did not answer, if there may be one (decisions.md 9)."""
-        asked = Asked(conversations.conversation(connection, item.id), setup, self._brakes)
+        talk = conversations.conversation(connection, item.id)
+        asked = Asked(talk, setup, self._brakes, doubt=conversations.doubt(connection, talk.last_mail))
         person = addressee(item, asked)
         if person is None:
             return None

@@ -21,7 +21,9 @@ ROLES = ("smtp", "lmtp", "poll", "worker", "dispatch", "scheduler", "web")
 
 TICK_SECONDS = 0.5
 SWEEP_SECONDS = 1.0
+SENT_COPIES_SECONDS = 3.0
 CHECKPOINT_SECONDS = 30.0
+ALARM_SECONDS = 5.0
 DRAIN_SECONDS = 30.0
 
 log = logging.getLogger("guichet.serve")
@@ -75,6 +77,9 @@ class Service:
             "lmtp": self._lmtp,
             "poll": self._poll,
         }
+        redirected = self.house.setup().redirect_all
+        if redirected:
+            log.warning("redirect_all", extra={"addresses": ", ".join(redirected)})
         if self.house.database.is_sqlite:
             self._periodic("checkpoint", CHECKPOINT_SECONDS, self.house.database.checkpoint)
         for role, starter in starters.items():
@@ -104,6 +109,8 @@ class Service:
         self._stops.append(lambda: worker.stop(int(DRAIN_SECONDS * 1000)))
         self._stops.append(house.dispatcher.close)
         self._periodic("dispatch-sweep", SWEEP_SECONDS, house.dispatcher.run_due)
+        self._periodic("sent-copies", SENT_COPIES_SECONDS, house.sent_folder.run_due)
+        self._stops.append(house.sent_folder.close)
 
     def _worker(self) -> None:
         house = self.house
@@ -115,6 +122,7 @@ class Service:
     def _scheduler(self) -> None:
         self._stops.append(self.house.scheduler.give_up)
         self._periodic("scheduler", TICK_SECONDS, lambda: self.house.scheduler.tick(self.house.clock.now()))
+        self._periodic("alarms", ALARM_SECONDS, self.house.alarm_watch.turn)  # apart from the clock: a command may take its time
 
     def _web(self) -> None:
         from gateway.web.app import start_web

@@ -161,6 +161,7 @@ class AlarmSettings(Section):
 
     command: tuple[str, ...] = Field((), description="A program and its arguments; it is given the sentence on its standard input, for each alarm. Empty: none.")
     timeout: timedelta = Field(timedelta(seconds=30), description="Patience with the program; then it is killed.")
+    late_after: timedelta = Field(timedelta(minutes=15), description="Mail of a connector that has been due for so long is told of.")
 
 
 class KeySettings(Section):

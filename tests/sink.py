@@ -33,6 +33,8 @@ class _Session(socketserver.StreamRequestHandler):
                 return
             else:
                 recipients = [] if verb.startswith((b"RSET", b"MAIL")) else recipients
+                if verb.startswith(b"MAIL"):
+                    self.server.session.sender = line.decode("utf-8").partition("<")[2].partition(">")[0]
                 self._say("250 2.0.0 ok")
 
     def _body(self) -> bytes:
@@ -56,6 +58,8 @@ class Sink(socketserver.ThreadingTCPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Session)
         self.lock = threading.Lock()
+        self.session = threading.local()
+        """`sender`: the envelope sender of the mail that this thread's session hands over."""
         self.raw: list[bytes] = []
         self.recipients: list[tuple[str, ...]] = []
         threading.Thread(target=self.serve_forever, daemon=True).start()

@@ -203,7 +203,7 @@ def test_a_way_out_that_works() -> None:
     """Connection, greeting and log-in as a delivery would do them, and the password is not in the log."""
     with Peer({"EHLO": "250-peer\r\n250 AUTH PLAIN", "AUTH": "235 2.7.0 welcome"}) as peer:
         report = connection_test.test_outgoing(sender(peer.port, user=USER, password_env="PW"), around())
-    assert report.fine and names(report) == ["connection", "greeting", "log-in"]
+    assert report.fine and names(report) == ["connection", "greeting", "log-in", "offers"]
     assert f"C: AUTH PLAIN {HIDDEN}" in report.log and shows_no_secret(report, PASSWORD)
     with Peer({"EHLO": "250-peer\r\n250 AUTH LOGIN", "AUTH": "334 VXNlcm5hbWU6"}) as peer:
         report = connection_test.test_outgoing(sender(peer.port, user=USER, password_env="PW"), around(patience=0.5))
@@ -215,7 +215,7 @@ def test_a_way_out_with_tokens(auth: str) -> None:
     """Getting the token is the first step, and it is in no line of the log."""
     with Peer({"EHLO": "250-peer\r\n250 AUTH XOAUTH2 OAUTHBEARER", "AUTH": "235 2.7.0 welcome"}) as peer:
         report = connection_test.test_outgoing(sender(peer.port, user=USER, auth=auth), around())
-    assert report.fine and names(report) == ["access token", "connection", "greeting", "log-in"]
+    assert report.fine and names(report) == ["access token", "connection", "greeting", "log-in", "offers"]
     assert f"C: AUTH {auth.upper()} {HIDDEN}" in report.log and shows_no_secret(report, TOKEN)
     with Peer({"EHLO": "250-peer\r\n250 AUTH XOAUTH2 OAUTHBEARER", "AUTH": ["334 eyJ9", "535 5.7.3 no"]}) as peer:
         report = connection_test.test_outgoing(sender(peer.port, user=USER, auth=auth), around())
@@ -254,7 +254,25 @@ def test_a_certificate_nobody_trusts() -> None:
     authority, context = certificates.made()
     with Peer(tls=context, implicit_tls=True) as peer:
         assert "ca_file" in only_failure(connection_test.test_outgoing(sender(peer.port, security="tls"), around()))[1]
-        assert connection_test.test_outgoing(sender(peer.port, security="tls", ca_file=str(authority)), around()).fine
+        report = connection_test.test_outgoing(sender(peer.port, security="tls", ca_file=str(authority)), around())
+        assert report.fine and said_of(report, "encryption") == "TLS, and the certificate is trusted, for 28 more days"
+
+
+def test_what_a_server_offers() -> None:
+    """DSN, PIPELINING, SIZE and log-ins as it says them, and the rate that is set; nothing it invents gets into the sentence."""
+    ehlo = "250-peer\r\n250-SIZE 52428800\r\n250-PIPELINING\r\n250-DSN\r\n250-AUTH PLAIN LOGIN \x1b[31m\r\n250 X-EVIL yes"
+    with Peer({"EHLO": ehlo}) as peer:
+        report = connection_test.test_outgoing(sender(peer.port, rate=30, rate_per="PT10M"), around())
+        assert said_of(report, "offers") == "mails up to 52,428,800 bytes; offers PIPELINING, DSN; log-ins PLAIN, LOGIN; we send at most 30 within PT10M"
+    with Peer({"EHLO": "250 peer"}) as peer:
+        said = said_of(connection_test.test_outgoing(sender(peer.port), around()), "offers")
+    assert said.startswith("mails of any size, as far as it says; no PIPELINING and no DSN; no log-in; so nobody reports a delay to us")
+    assert said.endswith("we send as fast as it takes")
+
+
+def said_of(report: Report, name: str) -> str:
+    (step,) = [step for step in report.steps if step.name == name]
+    return step.sentence
 
 
 # ---------------------------------------------------------------- doors and folders of ours

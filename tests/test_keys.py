@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.keys import MAC_LENGTH, Keys, KeyTrouble
+from gateway.keys import BOUNCE_MAC_LENGTH, MAC_LENGTH, Keys, KeyTrouble
 
 OLD, NEW = b"o" * 32, b"n" * 32
 
@@ -72,6 +72,23 @@ def test_a_reply_tag_gives_back_its_reference(keys: Keys) -> None:
     """The plus-tag of a signed reply address is verified without regard to letter case."""
     assert keys.verified_reply_tag(keys.reply_tag("101203-T").upper()) == "101203-T"
     assert keys.verified_reply_tag("101203-t") == ""
+
+
+def test_a_bounce_tag_gives_back_its_mail(keys: Keys) -> None:
+    """decisions.md 3: the tag names one mail in any letter case, fits beside a local part of 18 characters, and another mail's MAC is worth nothing."""
+    one, two = keys.bounce_tag("0abc"), keys.bounce_tag("0abd")
+    assert keys.verified_bounce_tag(one.upper()) == "0abc"
+    assert 18 + len("+") + len(keys.bounce_tag("x" * 26)) == 64
+    assert keys.verified_bounce_tag(one.replace("0abc", "0abd")) == ""
+    assert keys.verified_bounce_tag(one[:-1]) == keys.verified_bounce_tag(one.removeprefix("b.")) == keys.verified_reply_tag(one) == ""
+    assert keys.verified_bounce_tag(two) == "0abd"
+
+
+@pytest.mark.parametrize("length", range(26))
+def test_a_shorter_mac_is_no_mac(keys: Keys, length: int) -> None:
+    """Only a MAC of the whole length counts: a beginning of it proves nothing, nor does a longer one."""
+    mac = keys.sign("bounce-address", "0abc")[:length]
+    assert bool(keys.verified_bounce_tag(f"b.0abc.{mac}")) is (length == BOUNCE_MAC_LENGTH)
 
 
 @given(st.text(max_size=200))

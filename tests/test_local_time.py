@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from core.refusal import Refused
-from gateway.local_time import parse_moment
+from gateway.local_time import parse_moment, said_moment
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
@@ -47,3 +47,17 @@ def test_now_is_not_the_past() -> None:
     """A duration of nought is now."""
     assert parse_moment("PT0S", "UTC", NOW) == NOW
     assert parse_moment((NOW + timedelta(seconds=1)).isoformat(), "UTC", NOW) == NOW + timedelta(seconds=1)
+
+
+@pytest.mark.parametrize(
+    ("moment", "zone", "language", "said"),
+    [
+        (NOW, "Europe/Paris", "en", "2 March 2026, 10:00 (CET)"),
+        (NOW, "Europe/Paris", "fr-CA", "2 mars 2026 à 10:00 (CET)"),
+        (datetime(2026, 7, 31, 22, 30, tzinfo=UTC), "Europe/Paris", "fr", "1er août 2026 à 00:30 (CEST)"),
+        (NOW, "", "de", "2 March 2026, 09:00 (UTC)"),
+    ],
+)
+def test_a_time_in_words_for_a_customer(moment: datetime, zone: str, language: str, said: str) -> None:
+    """In the zone and language given; other languages as English."""
+    assert said_moment(moment, zone, language) == said

@@ -104,6 +104,7 @@ def test_a_server_with_plus_addresses(house: House, kind: str) -> None:
         assert [step.name.split()[-1].partition("+")[0] for step in came] == [US, ALIAS, "support"]
         assert all("arrived after" in step.sentence for step in came)
         assert any("MAIL FROM:<>" in line for line in report.log)
+        assert any("MAIL FROM:<support+b." in line for line in report.log), "the server must let the connector send from its bounce addresses"
     with house.database.read() as connection:
         shown = proofs.of(connection, "support")
     assert {what: proof.address for what, proof in shown.items()} == {"round_trip": US, "plus_addressing": US}

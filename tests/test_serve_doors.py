@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -61,3 +62,15 @@ def test_both_doors_drain_before_the_intake_closes(house: House, monkeypatch: py
         stopping.join(30)
     assert not stopping.is_alive() and not (house.settings.data / "lmtp.sock").exists()
     assert sorted(row.door for row in stored(house.database)) == ["lmtp", "smtp"]
+
+
+def test_a_service_that_redirects_says_so(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    """C-GW-05: at start the log names where every mail goes instead of to its recipients."""
+    with house.database.durable() as connection:
+        setup = house.setups.current(connection)
+        house.setups.save(connection, replace(setup, redirect_all=("sink@test.example",)), "test", house.clock.now())
+    service = Service(house, ())
+    service.start()
+    service.stop()
+    (said,) = [record for record in caplog.records if record.message == "redirect_all"]
+    assert said.levelname == "WARNING" and said.addresses == "sink@test.example"  # type: ignore[attr-defined]

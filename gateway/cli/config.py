@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gateway.cli.house import acting, current_setup, json_option, opened, settings_of
+from gateway.cli.house import acting, as_option, current_setup, json_option, opened, settings_of, zone_of
 from gateway.cli.shown import say, say_json, say_table
 
 if TYPE_CHECKING:
@@ -16,13 +16,14 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+    from core.setup import Setup
     from core.setup_parts import Change
     from gateway.bootstrap import House
 
 
 @click.group()
 def command() -> None:
-    """The desk as a file (apply, export), and the settings in force (show).
+    """The desk as a file (apply, export), who changed it (history), and the settings in force (show).
 
     \b
     guichet config export > desk.toml
@@ -64,6 +65,7 @@ def apply(ctx: click.Context, file: Path, dry_run: bool, remove_routes: bool, by
                 said = "" if remove_routes else _would_lose(connection, changes, file)
                 if said:
                     raise Refused(said)  # nothing of it was committed
+        _warn_of_missing_files(house, desk.setup)
     if as_json:
         say_json([asdict(change) for change in changes])
         return
@@ -86,6 +88,18 @@ def _would_lose(connection: Connection, changes: Sequence[Change], file: Path) -
         f"These routes were made from mails and are not in {file}, so applying it removes them: {', '.join(map(str, made))}. "
         "To keep them, take them into the file (guichet config export shows them); to remove them, apply it with --remove-routes."
     )
+
+
+def _warn_of_missing_files(house: House, setup: Setup) -> None:
+    """Files that templates and canned texts name and the desk does not have: the mails go without them."""
+    from gateway.deskfile.word_checks import files_named
+    from gateway.outbound.sealing import from_shelf
+
+    named = files_named(setup)
+    with house.database.read() as connection:
+        _, missing = from_shelf(connection, list(named))
+    for name in missing:
+        click.echo(f"Warning: there is no file “{name}” on the desk, which {named[name]} brings; guichet file add --desk PATH puts one there.", err=True)
 
 
 def _author(house: House, by: str | None) -> str:
@@ -133,3 +147,25 @@ def show(ctx: click.Context, as_json: bool) -> None:
 
     rows = [{"key": key, "value": value, "from": origin} for key, value, origin in shown(settings_of(ctx))]
     say_table(rows, ("key", "value", "from"), as_json=as_json)
+
+
+@command.command()
+@click.option("--kind", default="", metavar="KIND", help="Only of this kind: desk, connector, route, user, mail_template, …")
+@click.option("--name", default="", metavar="NAME", help="Only of this name.")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=200, show_default=True, help="At most so many.")
+@as_option
+@json_option
+@click.pass_context
+def history(ctx: click.Context, kind: str, name: str, limit: int, by: str | None, as_json: bool) -> None:
+    """Who changed what in the desk and when, the newest first.
+
+    \b
+    guichet config history --kind route
+    guichet config history --kind user --name ann@demo.example
+    """
+    from gateway.cli.connector_switch import say_history
+
+    with opened(ctx) as house:
+        person = acting(house, by)
+        found, zone = house.desk.desk_history(person, kind=kind, name=name, limit=limit), zone_of(house, person)
+    say_history(found, zone, ("at", "by", "kind", "name", "change", "what", "because"), as_json=as_json)

@@ -1,4 +1,4 @@
-"""`guichet connector`: how the mailboxes fare."""
+"""`guichet connector`: how the mailboxes fare, and switching them off and on."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import click
 
 from gateway.cli.connector_owed import give_up
 from gateway.cli.connector_shown import begin, list_, show
+from gateway.cli.connector_switch import disable, enable, history
 from gateway.cli.connector_test import test
 from gateway.cli.consent import consent
 
@@ -18,10 +19,11 @@ def command() -> None:
     guichet connector list
     guichet connector show support
     guichet connector test support --round-trip
+    guichet connector disable support --reason "moving house"
     """
 
 
-for part in (list_, show, begin, give_up):
+for part in (list_, show, begin, give_up, disable, enable, history):
     command.add_command(part)
 command.add_command(consent)
 command.add_command(test)

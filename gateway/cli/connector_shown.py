@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gateway.cli.connector_owed import owed
+from gateway.cli.connector_sending import sending_of
 from gateway.cli.house import acting, current_setup, json_option, opened, zone_of
 from gateway.cli.shown import in_zone, say, say_fields, say_json, say_table
 
@@ -55,7 +56,7 @@ def list_(ctx: click.Context, as_json: bool) -> None:
 @json_option
 @click.pass_context
 def show(ctx: click.Context, name: str, as_json: bool) -> None:
-    """One connector: its last success and error, what waits and since when, and each folder: what was chosen, on the server, taken in.
+    """One connector: its last success and error, what waits and since when, each folder (what was chosen, on the server, taken in), and how sending fares.
 
     \b
     guichet connector show support
@@ -66,15 +67,19 @@ def show(ctx: click.Context, name: str, as_json: bool) -> None:
         with house.database.read() as connection:
             waiting_for = owed(connection, connector) if figures else []
         zone = zone_of(house, acting(house, None))
-    line = _line(connector, figures) | _more(figures) | ({"owed": waiting_for} if waiting_for else {})
+        sending = sending_of(house, connector)
+    line = _line(connector, figures) | _more(figures) | ({"owed": waiting_for} if waiting_for else {}) | ({"sending": sending} if sending else {})
     if as_json:
         say_json(line)
         return
     shown = in_zone(line, zone)
-    say_fields(shown, leave_out=("folders", "owed"))
+    say_fields(shown, leave_out=("folders", "owed", "sending"))
     for folder in shown.get("folders", ()):
         say()
         say_fields(folder)
+    if sending:
+        say("\nSending")
+        say_fields(shown["sending"])
     if waiting_for:
         say(f"\nOwed by the mailbox; guichet connector give-up {name} SOURCE leaves one there:")
         say_table(shown["owed"], ("source", "since"), as_json=False)

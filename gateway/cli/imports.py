@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import click
 
 from gateway.cli.house import json_option, opened
+from gateway.cli.import_outbox import outbox
 from gateway.cli.shown import printable, say, say_json
 
 if TYPE_CHECKING:
@@ -29,8 +30,11 @@ def command() -> None:
     guichet import eml old-mails/ --archive
     guichet import mbox support.mbox.gz --archive --connector support
     guichet import maildir /var/vmail/support/Maildir --archive
+    guichet import outbox old-queue/ --connector support
     """
 
+
+command.add_command(outbox)
 
 @command.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -11,7 +10,8 @@ import click
 from core.status import Status
 from core.test_mode import marked
 from gateway.cli.house import acting, as_option, json_option, moment_of, opened, zone_of
-from gateway.cli.shown import cell, in_zone, printable, say, say_fields, say_json, say_table
+from gateway.cli.item_mail import mail
+from gateway.cli.shown import cell, in_zone, say, say_fields, say_json, say_table
 
 COLUMNS = ("ref", "status", "wait_type", "queue", "assignee", "owner", "title")
 METHODS = (
@@ -131,88 +131,11 @@ def do(ctx: click.Context, /, ref: str, verb: str, by: str | None, as_json: bool
         _say_item(house.desk.do(ref, verb, person, until=moment, close_if_no_answer=close_if_no_answer or None, **asked), as_json)
 
 
-@command.command()
-@click.argument("ref")
-@click.option("--text", required=True, help="What to write; “-” reads it from standard input.")
-@click.option("--to", multiple=True, metavar="ADDRESS", help="To whom; without it the one who wrote last.")
-@click.option("--cc", multiple=True, metavar="ADDRESS", help="Copy to.")
-@click.option("--bcc", multiple=True, metavar="ADDRESS", help="Blind copy to.")
-@click.option("--subject", help="Without it that of the conversation.")
-@click.option("--at", "send_at", metavar="TIME", help="Send then: 2026-03-29T09:30 (in your zone), with a zone, or PT2H from now.")
-@click.option("--undo", metavar="DURATION", help="How long it can be undone, such as PT10S; without it your own delay.")
-@click.option("--resolve", is_flag=True, help="Resolve the item with this mail.")
-@click.option("--method", help="With --resolve: how it was resolved.")
-@click.option("--importance", type=click.Choice(["high", "normal", "low"]), help="How important the mail says it is.")
-@click.option("--cancel-if-answered", is_flag=True, help="With --at: it is cancelled if the customer writes or a colleague answers before.")
-@click.option("--yes", is_flag=True, help="Send without being asked, whatever there is to be warned of.")
-@as_option
-@json_option
-@click.pass_context
-def mail(
-    ctx: click.Context,
-    /,
-    ref: str,
-    by: str | None,
-    as_json: bool,
-    text: str,
-    to: tuple[str, ...],
-    cc: tuple[str, ...],
-    bcc: tuple[str, ...],
-    send_at: str | None,
-    undo: str | None,
-    yes: bool,
-    **asked: Any,
-) -> None:
-    """Write a mail on the item REF; it goes into the outbox.
-
-    If the customer wrote while an answer waits, or a colleague answered, you are asked before; without a terminal you are told, and it is sent.
-    """
-    from core.durations import parse_duration
-    from core.refusal import Refused
-
-    try:
-        delay = parse_duration(undo) if undo is not None else None
-    except ValueError as fault:
-        raise Refused(f"--undo: {fault}.") from None
-    with opened(ctx) as house:
-        person = acting(house, by)
-        ask_before_send(house.desk.warnings(ref, person), yes=yes)
-        zone = zone_of(house, person)
-        message = house.desk.mail(
-            ref,
-            person,
-            text=sys.stdin.read() if text == "-" else text,
-            to=to or None,
-            cc=cc or None,
-            bcc=bcc or None,
-            send_at=moment_of(house, person, send_at),
-            undo=delay,
-            **asked,
-        )
-    if as_json:
-        say_json(message)
-    else:
-        say(f"{message['id']} {message['state']}, to be sent {in_zone(message, zone)['due_at']}")
-        say(f"Undo: guichet outbox cancel {message['id']}")
-
-
-def ask_before_send(warnings: Sequence[str], *, yes: bool) -> None:
-    """decisions.md 16: the warnings on stderr; on a terminal the person decides, unless they said `--yes`. Raises Refused if they decide against it."""
-    from core.refusal import Refused
-
-    for warning in warnings:
-        click.echo(f"Warning: {printable(warning)}", err=True)
-    if warnings and not yes and on_a_terminal() and not click.confirm("Send it all the same?", err=True):
-        raise Refused("Not sent.")
-
-
-def on_a_terminal() -> bool:
-    """Whether there is somebody to ask."""
-    return sys.stdin.isatty() and sys.stderr.isatty()
-
-
 def _say_item(item: Mapping[str, Any], as_json: bool) -> None:
     if as_json:
         say_json(item)
     else:
         say(" ".join(cell(item.get(name)) for name in ("ref", "status", "wait_type", "resolution_method", "title") if item.get(name)))
+
+
+command.add_command(mail)

@@ -1,29 +1,30 @@
-"""`guichet outbox`: outgoing mails, one by one, by a list of ids, or by a filter."""
+"""`guichet outbox`: outgoing mails, one by one, by a list of ids, or by a filter; lists and counts are `outbox_lists.py`."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
 
-from core.outbox import OutboxState
 from gateway.cli.house import acting, as_option, json_option, moment_of, opened, zone_of
-from gateway.cli.shown import in_zone, say, say_fields, say_json, say_table
+from gateway.cli.letter_options import uploads
+from gateway.cli.outbox_lists import FILTERS, counts, filters_of, list_, sent, view
+from gateway.cli.shown import in_zone, say, say_fields, say_json
 
-COLUMNS = ("id", "state", "due_at", "item", "from", "to", "subject", "attempts", "last_error", "warnings")
-
-STATE = click.Choice([state.value for state in OutboxState])
-
-DEEDS: dict[str, tuple[str, str, str]] = {
-    "send-now": ("send_mail_now", "Send a mail that waits for an undo, its time or its next try.", "to be sent now"),
-    "retry": ("retry_mail", "Try failed, returned or uncertain mails once more.", "to be tried again"),
-    "cancel": ("cancel_mail", "Undo or cancel mails that have not left.", "cancelled"),
-    "hold": ("hold_mail", "Keep mails back until they are released.", "held"),
-    "release": ("release_mail", "Let held mails go.", "released"),
+DEEDS: dict[str, tuple[str, str]] = {
+    "send-now": ("Send mails that wait for an undo, their time or their next try.", "to be sent now"),
+    "retry": ("Try failed, returned or uncertain mails once more; also those that wait for a try or a disabled connector.", "to be tried again"),
+    "cancel": ("Undo or cancel mails that have not left.", "cancelled"),
+    "hold": ("Keep mails back until they are released.", "held"),
+    "release": ("Let held mails go. Many at once leave as fast as the rate of their connector allows.", "released"),
+    "mark-sent": ("Mails of unknown outcome are known to have arrived.", "marked as sent"),
 }
-"""Command → (method of the desk, help, what is said when it is done)."""
+"""Command → (help, what is said when it is done); what they do is `gateway.desk_outbox.DEEDS`."""
+ASKING = frozenset({"send-now", "retry", "release"})
+"""Those that refuse once where the customer wrote or a colleague answered since."""
 
 
 @click.group()
@@ -31,26 +32,20 @@ def command() -> None:
     """Outgoing mails: what waits, what failed, and what is done with it.
 
     \b
+    guichet outbox list --view team --sort -last_attempt
     guichet outbox list --state failed
+    guichet outbox counts
     guichet outbox retry 0abc… 0def…
+    guichet outbox retry --view team --state failed --all --dry-run
     guichet outbox edit 0abc… --at 2026-03-29T09:30
     guichet outbox release --state held --all
+    guichet outbox sent --team --customer Acme
+    guichet outbox eml 0abc… --out mail.eml
     """
 
 
-@command.command("list")
-@click.option("--state", "states", type=STATE, metavar="STATE", multiple=True, help=f"{' '.join(OutboxState)}; several times.")
-@click.option("--item", "ref", default="", metavar="REF", help="Only mails of this item.")
-@click.option("--limit", type=click.IntRange(1, 10_000), default=200, show_default=True, help="At most so many.")
-@as_option
-@json_option
-@click.pass_context
-def list_(ctx: click.Context, states: tuple[str, ...], ref: str, limit: int, by: str | None, as_json: bool) -> None:
-    """Mails within sight, those due last first."""
-    with opened(ctx) as house:
-        person = acting(house, by)
-        found, zone = house.desk.list_outbox(person, states=states, ref=ref, limit=limit), zone_of(house, person)
-    say_table(found if as_json else in_zone(found, zone), COLUMNS, as_json=as_json)
+for _one in (list_, counts, view, sent):
+    command.add_command(_one)
 
 
 @command.command()
@@ -71,47 +66,98 @@ def show(ctx: click.Context, id: str, by: str | None, as_json: bool) -> None:
 
 @command.command()
 @click.argument("id")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write it into this file, which must not be there yet.")
+@as_option
+@click.pass_context
+def eml(ctx: click.Context, id: str, out: Path | None, by: str | None) -> None:
+    """The mail as it left or would leave, with its signatures and without blind copies.
+
+    \b
+    guichet outbox eml 0abc… > mail.eml
+    """
+    from core.refusal import Refused
+
+    with opened(ctx) as house:
+        content = house.mail_bytes.eml(id, acting(house, by))
+    if out is None:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(content)
+        return
+    try:
+        with out.open("xb") as stream:
+            stream.write(content)
+    except OSError as fault:
+        raise Refused(f"{out}: {fault.strerror}. Nothing was written.") from None
+
+
+@command.command()
+@click.argument("id")
 @click.option("--subject", help="A new subject.")
 @click.option("--text", help="A new text; “-” reads it from standard input.")
+@click.option("--html", help="A new HTML text; “-” reads it from standard input.")
+@click.option("--to", multiple=True, metavar="ADDRESS", help="New recipients in To, several times; “none” for nobody. The same for --cc and --bcc.")
+@click.option("--cc", multiple=True, metavar="ADDRESS")
+@click.option("--bcc", multiple=True, metavar="ADDRESS")
+@click.option("--attach", multiple=True, metavar="PATH", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A further file to go with it.")
+@click.option("--file", "files", multiple=True, metavar="ID", help="A further file of the item (`guichet file list`).")
+@click.option("--without", multiple=True, metavar="ID", help="A file that it carries no more.")
+@click.option("--anyway", is_flag=True, default=None, help="Also files that are kept back as dangerous.")
 @click.option("--at", "send_at", metavar="TIME", help="Another time: 2026-03-29T09:30 (in your zone), with a zone, or PT2H from now.")
 @as_option
 @json_option
 @click.pass_context
-def edit(ctx: click.Context, id: str, subject: str | None, text: str | None, send_at: str | None, by: str | None, as_json: bool) -> None:
-    """Change a mail that has not been tried; it keeps its Message-ID."""
-    if subject is None and text is None and send_at is None:
-        raise click.UsageError("Say what to change: --subject, --text or --at.")
+def edit(ctx: click.Context, /, id: str, send_at: str | None, by: str | None, as_json: bool, **given: Any) -> None:
+    """Change a mail that has not been tried; it keeps its Message-ID, and its attachments but for those taken away."""
+    changes = {name: _given(value) for name, value in given.items() if value not in (None, ()) and name != "attach"}
+    changes |= {"attach": uploads(given["attach"])} if given["attach"] else {}
+    if not changes and send_at is None:
+        raise click.UsageError("Say what to change: --subject, --text, --html, --to, --cc, --bcc, --attach, --file, --without or --at.")
     with opened(ctx) as house:
         person = acting(house, by)
         moment, zone = moment_of(house, person, send_at), zone_of(house, person)
-        message = house.desk.edit_mail(id, person, subject=subject, text=sys.stdin.read() if text == "-" else text, send_at=moment)
+        message = house.desk.edit_mail(id, person, send_at=moment, **changes)
     if as_json:
         say_json(message)
-    else:
-        say(f"{message['id']} {message['state']}, to be sent {in_zone(message, zone)['due_at']}")
+        return
+    say(f"{message['id']} {message['state']}, to be sent {in_zone(message, zone)['due_at']}")
+    for warning in message["warnings"]:
+        click.echo(warning, err=True)
 
 
-def _bulk(name: str, method: str, text: str, done: str) -> click.Command:
+def _given(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return () if value == ("none",) else value
+    return sys.stdin.read() if value == "-" else value
+
+
+def _bulk(name: str, text: str, done: str) -> click.Command:
     """A command that does one deed with each of several mails; exit 2 if any was refused."""
 
-    @click.command(name, help=text)
-    @click.argument("ids", nargs=-1)
-    @click.option("--state", "states", type=STATE, metavar="STATE", multiple=True, help="Instead of ids: all mails in this state.")
-    @click.option("--item", "ref", default="", metavar="REF", help="Instead of ids: all mails of this item.")
-    @click.option("--all", "everything", is_flag=True, help="Needed with a filter instead of ids.")
-    @as_option
-    @json_option
-    @click.pass_context
-    def deed(ctx: click.Context, ids: tuple[str, ...], states: tuple[str, ...], ref: str, everything: bool, by: str | None, as_json: bool) -> int:
-        if not ids and not (everything and (states or ref)):
+    def deed(ctx: click.Context, ids: tuple[str, ...], everything: bool, dry_run: bool, by: str | None, as_json: bool, **given: Any) -> int:
+        filters, more = filters_of(given), {key: given[key] for key in ("reason", "anyway") if key in given}
+        if bool(ids) == bool(everything) or (everything and not filters) or (ids and filters):
             raise click.UsageError("Say which mails: ids, or a filter with --all.")
         with opened(ctx) as house:
             person = acting(house, by)
-            chosen = ids or tuple(mail["id"] for mail in house.desk.list_outbox(person, states=states, ref=ref, limit=10_000))
-            results = each(chosen, lambda id: getattr(house.desk, method)(id, person))
-        return say_results(results, done, as_json)
+            found = house.desk.do_with_mails(name, person, ids=ids, dry_run=dry_run, **more, **filters_of(given, house, person))
+            return say_results(found, done, as_json)
 
-    return deed
+    deed.__doc__ = text
+    options: list[Callable[..., Any]] = [
+        click.pass_context,
+        json_option,
+        as_option,
+        click.option("--dry-run", is_flag=True, help="Do nothing; say what would be done."),
+        *([click.option("--anyway", is_flag=True, help="Also if the customer wrote or a colleague answered since.")] if name in ASKING else []),
+        *([click.option("--reason", default="", help="Why; it stands in the history.")] if name in ("cancel", "hold", "mark-sent") else []),
+        click.option("--all", "everything", is_flag=True, help="Needed with a filter instead of ids."),
+        *FILTERS,
+        click.argument("ids", nargs=-1),
+    ]
+    function: Any = deed
+    for option in options:
+        function = option(function)
+    return click.command(name, help=text)(function)
 
 
 def each(ids: Sequence[str], deed: Callable[[str], dict[str, Any]]) -> list[dict[str, Any]]:
@@ -128,17 +174,22 @@ def each(ids: Sequence[str], deed: Callable[[str], dict[str, Any]]) -> list[dict
     return results
 
 
-def say_results(results: Sequence[dict[str, Any]], done: str, as_json: bool) -> int:
-    """What became of each; exit code 2 if any was refused."""
-    if as_json:
-        say_json(list(results))
+def say_results(results: Iterable[dict[str, Any]], done: str, as_json: bool) -> int:
+    """What became of each, as it comes; exit code 2 if any was refused."""
+    told: list[dict[str, Any]] = []
+    refused = False
     for result in results:
-        if not result["done"]:
+        refused |= "because" in result
+        if as_json:
+            told.append(result)
+        if "because" in result:
             click.echo(f"{result['id']}: {result['because']}", err=True)
         elif not as_json:
-            say(f"{result['id']} {done}")
-    return 0 if all(result["done"] for result in results) else 2
+            say(f"{result['id']} {done}" if result["done"] else f"{result['id']} would be {done} ({result['state']} → {result['would_be']})")
+    if as_json:
+        say_json(told)
+    return 2 if refused else 0
 
 
-for _name, (_method, _text, _done) in DEEDS.items():
-    command.add_command(_bulk(_name, _method, _text, _done))
+for _name, (_text, _done) in DEEDS.items():
+    command.add_command(_bulk(_name, _text, _done))

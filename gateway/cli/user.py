@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
 from gateway.cli.house import acting, as_option, current_setup, json_option, opened
-from gateway.cli.shown import say, say_table
+from gateway.cli.shown import say, say_json, say_table
 
 if TYPE_CHECKING:
     from core.setup import Setup, User
@@ -26,6 +26,7 @@ def command() -> None:
     guichet user list
     guichet user add ann@your.example --name "Ann Agent" --queue "First line"
     guichet user passwd ann@your.example
+    guichet user signature ann@your.example --text signature.txt
     """
 
 
@@ -107,6 +108,50 @@ def deactivate(ctx: click.Context, email: str, by: str | None) -> None:
             raise Refused(f"There is no active user “{email}”.")
         _save(house, replace(setup, users=_others(setup, email)), acting(house, by))
     say(f"{email} is no longer active.")
+
+
+@command.command()
+@click.argument("email")
+@click.option("--text", "text_file", type=click.File("rb"), metavar="FILE", help="The signature as text; “-” reads standard input.")
+@click.option("--html", "html_file", type=click.File("rb"), metavar="FILE", help="The same for mails written in HTML.")
+@click.option("--remove", is_flag=True, help="Take it away.")
+@click.option("--show", is_flag=True, help="Only show it; so does naming no file.")
+@as_option
+@json_option
+@click.pass_context
+def signature(
+    ctx: click.Context, email: str, text_file: BinaryIO | None, html_file: BinaryIO | None, remove: bool, show: bool, by: str | None, as_json: bool
+) -> None:
+    """What stands below the mails of a user where they ask for it (item mail --signature)."""
+    text, html = ("", "") if remove else (_whole(text_file), _whole(html_file))
+    with opened(ctx) as house:
+        person = acting(house, by)
+        if show or (text is None and html is None):
+            found = house.desk.signature(email, person)
+        else:
+            found = house.desk.set_signature(email, person, text=text, html=html)
+    for warning in found["warnings"]:
+        click.echo(f"Warning: {warning}", err=True)
+    if as_json:
+        say_json(found)
+    else:
+        say(found["text"] or "(no signature)")
+
+
+def _whole(file: BinaryIO | None) -> str | None:
+    """A text file of a sane size. Raises Refused."""
+    from core.refusal import Refused
+    from core.signature import LONGEST_HTML
+
+    if file is None:
+        return None
+    content = file.read(4 * LONGEST_HTML + 1)
+    if len(content) > 4 * LONGEST_HTML:
+        raise Refused(f"The file is larger than {4 * LONGEST_HTML} bytes; the signature was left as it was.")
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError:
+        raise Refused("The file is not UTF-8 text; the signature was left as it was.") from None
 
 
 def _others(setup: Setup, email: str) -> tuple[User, ...]:

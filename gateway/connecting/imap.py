@@ -117,7 +117,8 @@ def _log_in(trial: Trial, client: _Heard, incoming: dict[str, object], secret: s
 def _advice(incoming: dict[str, object]) -> str:
     if uses_token(incoming):
         return "Look at user, at the permissions of the application, and whether IMAP is allowed for this mailbox."
-    return f"Look at user and at the password in {incoming.get('password_env')}; the provider may want an application password, or have IMAP switched off."
+    where = incoming.get("password_secret") or incoming.get("password_env")
+    return f"Look at user and at the password in {where}; the provider may want an application password, or have IMAP switched off."
 
 
 def _by_token(client: _Heard, auth: str, user: str, token: str, where: str) -> None:

@@ -17,7 +17,7 @@ from gateway.connecting.smtp import hand_over, opened, server_for
 from gateway.connecting.surroundings import Surroundings
 from gateway.keys import Keys
 from gateway.outbound.bodies import text_part
-from gateway.outbound.headers import address_field, date_field, text_field
+from gateway.outbound.headers import address_field, date_field, plus_tagged, text_field
 from gateway.outbound.port import Outgoing
 from gateway.outbound.session import Server
 from gateway.outbound.wire import Wire
@@ -132,12 +132,13 @@ def _send(wire: Wire, server: Server, connector: Connector, address: str, tagged
         "",
     ]
     data = "\r\n".join(lines).encode("utf-8", "replace") + text_part(TEXT)
-    return _Sent(address, message_id, tagged), hand_over(wire, server, Outgoing(mail_id, "", (address,), data))
+    sender = plus_tagged(connector.address, post.keys.bounce_tag(mail_id)) if tagged else ""
+    return _Sent(address, message_id, tagged), hand_over(wire, server, Outgoing(mail_id, sender, (address,), data))
 
 
 def _refusal_advice(tagged: bool) -> str:
     if tagged:
-        return "Allow plus-addresses there (Postfix: recipient_delimiter = +), or leave plus_addressing off."
+        return "Allow plus-addresses there (Postfix: recipient_delimiter = +), as senders too, or leave plus_addressing off."
     return "Is this address known there, and may the connector's user send as it?"
 
 

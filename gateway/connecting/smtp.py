@@ -9,11 +9,13 @@ from core.delivery import Stage
 from core.mail import address_key
 from core.outbox import Outcome
 from core.setup import Connector
+from gateway.connecting.offers import certificate, offered
 from gateway.connecting.report import Failed, Trial
 from gateway.connecting.surroundings import Surroundings, secret_of
 from gateway.outbound.dialogue import send
+from gateway.outbound.ended import Ended
 from gateway.outbound.port import LeaseTime, Outgoing
-from gateway.outbound.session import Bearer, Ended, Server, open_session
+from gateway.outbound.session import Bearer, Server, open_session
 from gateway.outbound.smtp import SettingsTrouble, server_of
 from gateway.outbound.wire import Wire
 
@@ -28,8 +30,10 @@ STEPS: tuple[tuple[str, tuple[Stage, ...], str], ...] = (
 
 
 def walk(trial: Trial, connector: Connector, around: Surroundings) -> None:
-    """Connect, encrypt, log in and leave. Raises Failed."""
-    opened(trial, server_for(trial, connector, around), around).leave()
+    """Connect, encrypt, log in, say what is offered, and leave. Raises Failed."""
+    wire = opened(trial, server_for(trial, connector, around), around)
+    trial.done("offers", offered(wire.esmtp_features, connector))
+    wire.leave()
 
 
 def opened(trial: Trial, server: Server, around: Surroundings) -> Wire:
@@ -43,14 +47,14 @@ def opened(trial: Trial, server: Server, around: Surroundings) -> Wire:
             _passed(trial, step, server)
         raise Failed(STEPS[stopped][0], f"{where}: {ended.answer.words.rstrip('.')}. {STEPS[stopped][2]}") from None
     for step, _, _ in STEPS[1:]:
-        _passed(trial, step, server)
+        _passed(trial, step, server, certificate(wire.sock, around.now()))
     return wire
 
 
-def _passed(trial: Trial, step: str, server: Server) -> None:
+def _passed(trial: Trial, step: str, server: Server, trusted: str = "") -> None:
     if (step == "encryption" and server.security == "none") or (step == "log-in" and not server.user):
         return
-    trial.done(step, _said(step, server))
+    trial.done(step, _said(step, server) + (trusted if step == "encryption" else ""))
 
 
 def _said(step: str, server: Server) -> str:
@@ -67,7 +71,9 @@ def server_for(trial: Trial, connector: Connector, around: Surroundings) -> Serv
     """What the connector names, within the limits of a test. Raises Failed."""
     secret = secret_of(trial, connector, "outgoing", around) if connector.outgoing.get("user") else ""
     try:
-        server = server_of(connector, around.environ, around.hostname, around.patience, Bearer(lambda: secret))
+        server = server_of(
+            connector, around.environ, around.hostname, around.patience, Bearer(lambda: secret), folder=around.folder, secrets=around.secrets
+        )
     except (SettingsTrouble, ValueError) as trouble:
         raise Failed("settings", f"{str(trouble).rstrip('.')}. Look at the keys of outgoing.") from None
     return replace(server, connect_timeout=around.patience, write_timeout=around.patience, time=LeaseTime(around.limit, around.limit))

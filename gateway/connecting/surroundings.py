@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from core.setup import Connector
+from gateway.clock import SystemClock
 from gateway.connecting.report import Failed, Trial
 from gateway.oauth.trouble import TokenTrouble
+from gateway.secrets import SecretTrouble, no_secrets
 
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
 
@@ -38,6 +41,9 @@ class Surroundings:
     doors: Mapping[str, Door]
     patience: float = 15.0
     limit: float = 60.0
+    now: Callable[[], datetime] = SystemClock().now
+    secrets: Callable[[str], str] = no_secrets
+    """A password out of the secret store. Raises SecretTrouble."""
 
 
 def uses_token(way: Mapping[str, object]) -> bool:
@@ -52,12 +58,22 @@ def secret_of(trial: Trial, connector: Connector, way: str, around: Surroundings
     if uses_token(table):
         secret = _token(trial, connector, way, around)
     else:
-        variable = str(table.get("password_env") or "")
-        if variable not in around.environ:
-            raise Failed("settings", f"The environment variable “{variable}” with the password of {table.get('user')} is not set. Set it where Guichet runs.")
-        secret = around.environ[variable]
+        secret = _password(table, around)
     trial.protocol.keep_secret(secret, users=users)
     return secret
+
+
+def _password(table: Mapping[str, object], around: Surroundings) -> str:
+    kept = str(table.get("password_secret") or "")
+    if kept:
+        try:
+            return around.secrets(kept)
+        except SecretTrouble as trouble:
+            raise Failed("settings", str(trouble)) from None
+    variable = str(table.get("password_env") or "")
+    if variable not in around.environ:
+        raise Failed("settings", f"The environment variable “{variable}” with the password of {table.get('user')} is not set. Set it where Guichet runs.")
+    return around.environ[variable]
 
 
 def _token(trial: Trial, connector: Connector, way: str, around: Surroundings) -> str:

@@ -9,15 +9,16 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 from core.mail import FREE_MAIL_DOMAINS, address_key
-from core.outbox import Purpose
-from core.setup import Connector, MailTemplate, Process, Role, Setup
+from core.setup import Connector, Process, Role, Setup
 from gateway import connector_kinds
-from gateway.deskfile import forms, profile_checks, route_checks
+from gateway.deskfile import forms, outgoing_checks, profile_checks, route_checks, sending_checks, word_checks
 from gateway.deskfile.forms import Found
 
 LONGEST_TEXT = 100_000
 LONGEST_UNDO = timedelta(minutes=2)
-MOST_INTERVALS = 50
+MOST_INTERVALS = 200
+SMALLEST_LIMIT, LARGEST_LIMIT = 100_000, 100 * 2**20
+"""Of the sizes of mails and files (C-CO-09, C-CO-10)."""
 
 
 def processes_with_place(setup: Setup) -> Iterator[tuple[str, Process]]:
@@ -49,6 +50,8 @@ def _named(setup: Setup) -> Iterator[tuple[str, str, str, str]]:
         yield f"blocked_addresses[{place}]", "address", "blocked addresses", blocked.address
     for place, text in enumerate(setup.mail_templates, 1):
         yield f"mail_templates[{place}]", "purpose", "mail templates", f"{text.purpose}/{text.language}"
+    for place, canned in enumerate(setup.canned_texts, 1):
+        yield f"canned_texts[{place}]", "title", "canned texts", f"{canned.title}/{canned.language}"
 
 
 def names(setup: Setup) -> Found:
@@ -77,6 +80,9 @@ def desk(setup: Setup) -> Found:
     for key in ("counts", "never_counts"):
         for number, pattern in enumerate(getattr(setup, key), 1):
             yield from forms.pattern(f"desk.{key}[{number}]", pattern)
+    for key in ("max_mail_size", "max_file_size"):
+        if not SMALLEST_LIMIT <= getattr(setup, key) <= LARGEST_LIMIT:
+            yield f"desk.{key}", f"{SMALLEST_LIMIT} (100 kB) to {LARGEST_LIMIT} (100 MB) bytes are expected"
     for number, extension in enumerate(setup.attachment_types, 1):
         if extension != "*" and not extension.strip().lstrip("*").lstrip(".").isalnum():
             yield f"desk.attachment_types[{number}]", f"“{extension[:40]}” is no file extension; something like pdf is expected, or “*” for all"
@@ -180,31 +186,6 @@ def blocked_addresses(setup: Setup) -> Found:
         yield from forms.pattern(f"blocked_addresses[{place}].address", blocked.address)
 
 
-def mail_templates(setup: Setup) -> Found:
-    """Texts of automatic mails."""
-    purposes = [str(purpose) for purpose in Purpose if purpose is not Purpose.PERSON]
-    for place, template in enumerate(setup.mail_templates, 1):
-        path = f"mail_templates[{place}]"
-        if template.purpose not in purposes:
-            yield f"{path}.purpose", f"“{template.purpose[:40]}” is not one of {', '.join(purposes)}"
-        yield from forms.language(f"{path}.language", template.language)
-        for key in ("subject", "text", "html"):
-            if len(getattr(template, key)) > LONGEST_TEXT:
-                yield f"{path}.{key}", f"at most {LONGEST_TEXT} characters are expected"
-        if not template.subject.strip() or not template.text.strip():
-            yield f"{path}.text", "a subject and a text are expected"
-        yield from _compiles(path, template)
-
-
-def _compiles(path: str, template: MailTemplate) -> Found:
-    """The text is a template that can be rendered; otherwise the shipped one would be sent in its place."""
-    from gateway.outbound.templates import check  # Jinja2 is loaded only where an administrator has texts
-
-    trouble = check(template)
-    if trouble:
-        yield f"{path}.text", trouble
-
-
 CHECKS: tuple[Callable[[Setup], Found], ...] = (
     names,
     companies,
@@ -212,13 +193,18 @@ CHECKS: tuple[Callable[[Setup], Found], ...] = (
     retry_templates,
     connectors,
     desk,
+    outgoing_checks.for_all_mail,
     processes,
     route_checks.addresses,
     route_checks.routes,
     route_checks.route_order,
     route_checks.fallbacks,
     blocked_addresses,
-    mail_templates,
+    word_checks.mail_templates,
+    word_checks.canned_texts,
+    word_checks.signatures,
+    sending_checks.dkim_keys,
+    sending_checks.sent_folders,
 )
 """In the order in which faults are reported."""
 
@@ -231,6 +217,9 @@ def warnings(setup: Setup) -> Found:
             if connector.receives and address_key(alias) not in routed:
                 yield f"connectors[{place}].aliases[{number}]", f"{alias} has no route: mail to it will be unhandled (B-RT-11)"
         yield from profile_checks.warnings(f"connectors[{place}]", connector)
+    yield from sending_checks.sent_folder_warnings(setup)
+    yield from outgoing_checks.warnings(setup)
+    yield from word_checks.warnings(setup)
     for place, company in enumerate(setup.companies, 1):
         for number, domain in enumerate(company.domains, 1):
             if domain in FREE_MAIL_DOMAINS:

@@ -11,6 +11,7 @@ from core.mail import address_key, domain_key
 from core.plain import PlainTrouble, from_plain
 from core.setup import Setup
 from core.setup_parts import Desk
+from core.signature import LONGEST_HTML
 from gateway.deskfile import checks
 from gateway.deskfile.sections import SECTIONS, Section
 from gateway.toml_lines import TomlTrouble, line_of, read_toml
@@ -85,8 +86,9 @@ def _require_clean(content: object, path: str) -> None:
     if isinstance(content, str):
         if any(ord(char) < 32 and char not in "\n\t" for char in content) or "\x7f" in content:
             raise PlainTrouble(path, "control characters are not allowed")
-        if len(content) > checks.LONGEST_TEXT:
-            raise PlainTrouble(path, f"at most {checks.LONGEST_TEXT} characters are expected")
+        most = LONGEST_HTML if path.endswith(".signature_html") else checks.LONGEST_TEXT  # it holds its images
+        if len(content) > most:
+            raise PlainTrouble(path, f"at most {most} characters are expected")
     elif isinstance(content, list):
         for place, part in enumerate(content, 1):
             _require_clean(part, f"{path}[{place}]")

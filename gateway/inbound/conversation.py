@@ -197,6 +197,8 @@ class Conversation(Wire):
             return "too_many_recipients"
         if not self._front.intake.knows(address):
             return "unknown_recipient"
+        if self._front.intake.rests(address):
+            return "resting_recipient"
         accepted.append(address)
         return "recipient_ok"
 

@@ -17,6 +17,7 @@ from core.refs import references_in_subject
 from core.setup import Connector, RouteEffect, Setup
 from core.verdict import Resolution
 from core.work_item import WorkItem
+from gateway.inbound.mail_returned import mail_returned
 from gateway.inbound.signatures import Signatures
 from gateway.inbound.targets import MOST_ITEMS, targets_of
 from gateway.keys import Keys
@@ -90,12 +91,12 @@ class FactReader:
         lock = lock and connection.dialect.name != "sqlite"  # there is one writer on SQLite
         received_at = envelope.received_at or now
         named = self._named(connection, mail, envelope, setup, received_at)
-        returned = self._returned(connection, mail, named.ours, named.by_ref)
+        returned, untied = self._returned(connection, mail, named)
         targets = targets_of(connection, _pointed(named, returned), {} if lock else {item.id: item for item in named.by_ref.values()}, lock=lock)
         people = _people(connection, mail)
         known = checked or judge(mail, envelope, _connectors(named.ours, setup))
         sender = self._sender(connection, mail, setup, people, known, judged=bool(targets), said=said)
-        facts = self._facts(connection, inbound_id, mail, envelope, setup, named, targets, sender, returned, received_at)
+        facts = self._facts(connection, inbound_id, mail, envelope, setup, named, targets, sender, returned, untied, received_at)
         copies = _copies(connection, inbound_id, mail, named.known) if mail.message_id in named.known else ()
         mail_facts = self._mail_facts(facts, mail, people, copies, returned)
         return Read(facts, replace(mail_facts, unsent=outbox_rows.unsent_of(connection, targets)) if targets else mail_facts)
@@ -134,6 +135,7 @@ class FactReader:
         ids = [message_id for _, message_id in message_ids(mail)[:MOST_IDS]]
         signed, outdated = self._signatures.ids(connection, ids, received_at)
         known = items.known_ids(connection, (*ids, mail.message_id))
+        ours = self._signatures.of_mails(connection, ours, received_at)
         by_ref = items.by_refs(connection, self._refs(mail, ours, setup))
         ours = tuple(self._signatures.aged(recipient, by_ref, received_at) for recipient in ours)
         return _Named(ours, strange, ids, signed, outdated, known, by_ref)
@@ -149,6 +151,7 @@ class FactReader:
         targets: Mapping[str, Target],
         sender: Sender,
         returned: OutboxMessage | None,
+        untied: str,
         received_at: datetime,
     ) -> Facts:
         own_id = self._keys.verified_message_id(mail.message_id)
@@ -171,38 +174,22 @@ class FactReader:
             is_own=bool(own_id),
             own=_outgoing(own),
             returned=_outgoing(returned),
+            untied=untied,
         )
 
     def _refs(self, mail: Mail, ours: Iterable[Recipient], setup: Setup) -> list[str]:
         """References in the subject, in plus-tags, and those that appending routes name."""
         connectors = {recipient.connector for recipient in ours}
         appended = [route.item.upper() for route in setup.routes if route.effect is RouteEffect.APPEND and route.connector in connectors]
-        tagged = [ref for recipient in ours for ref in (recipient.signed_ref, recipient.plain_ref) if ref]
+        tagged = [ref for recipient in ours for ref in (recipient.signed_ref, recipient.outdated_ref, recipient.plain_ref) if ref]
         return [*references_in_subject(mail.subject)[:10], *tagged, *appended][:MOST_ITEMS]
 
-    def _returned(self, connection: Connection, mail: Mail, ours: tuple[Recipient, ...], by_ref: Mapping[str, WorkItem]) -> OutboxMessage | None:
-        """The mail of ours that a report speaks of: by our signed Message-ID in it, or by the signed address it came back to (decisions.md 3)."""
-        report = mail.report or mail.feedback
-        if report is None and mail.content_type != "multipart/report":
-            return None
-        named = (report.original_message_id if report else "", *mail.in_reply_to, *mail.references[-3:])
-        outbox_id = next((found for found in map(self._keys.verified_message_id, filter(None, named)) if found), "")
-        message = outbox_rows.get(connection, outbox_id) if outbox_id else self._by_bounce_address(connection, mail, ours, by_ref)
+    def _returned(self, connection: Connection, mail: Mail, named: _Named) -> tuple[OutboxMessage | None, str]:
+        """What a report speaks of, and why not where it is tied to nothing. Raises NotYet for a mail that is just being sent."""
+        message, untied = mail_returned(connection, self._keys, mail, named.ours, named.by_ref)
         if message is not None and message.state.value == "sending":
             raise NotYet(message.id)
-        return message
-
-    def _by_bounce_address(
-        self, connection: Connection, mail: Mail, ours: tuple[Recipient, ...], by_ref: Mapping[str, WorkItem]
-    ) -> OutboxMessage | None:
-        """The newest mail of the item to an address that the report names."""
-        failed = {Address(one.address).key for one in mail.report.recipients} if mail.report else set()
-        for recipient in ours:
-            item = by_ref.get(recipient.signed_ref) if recipient.signed_ref else None
-            for message in sorted(outbox_rows.of_item(connection, item.id), key=lambda one: -one.seq) if item else ():
-                if failed & {one.address.key for one in message.recipients}:
-                    return message
-        return None
+        return message, untied
 
     def _sender(
         self, connection: Connection, mail: Mail, setup: Setup, people: Mapping[str, str], known: Authentication, *, judged: bool, said: str

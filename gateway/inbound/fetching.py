@@ -13,6 +13,7 @@ from core.delivery import Meaning
 from core.setup import Connector
 from gateway.clock import Clock
 from gateway.inbound.intake import Intake
+from gateway.secrets import no_secrets
 from gateway.store.engine import Database
 
 
@@ -90,6 +91,8 @@ class Means:
     """The data folder, for places in it."""
     environ: Mapping[str, str] = field(default_factory=dict)
     """Where the secrets named by the connector are."""
+    secrets: Callable[[str], str] = no_secrets
+    """A password out of the secret store. Raises SecretTrouble."""
     token: Callable[[Connector], str] = _no_token
     """An access token for OAuth2 log-ins. Raises NeedsConsent or FetchTrouble."""
     alive: Alive = _nobody_asks

@@ -43,7 +43,7 @@ class ImapFetcher:
     def __init__(self, connector: Connector, means: Means) -> None:
         self._connector = connector
         self._means = means
-        self._place = place_of(connector, means.environ, means.token, means.timeout)
+        self._place = place_of(connector, means.environ, means.token, means.timeout, means.secrets)
         self._wishes = wishes_of(connector, min(means.max_size, means.intake.max_size))
         self._mailbox: ImapMailbox | None = None
 

@@ -10,6 +10,7 @@ from datetime import date
 from core.delivery import Meaning
 from core.setup import Connector
 from gateway.inbound.fetching import FetchTrouble
+from gateway.secrets import SecretTrouble, no_secrets
 
 LOCAL = ("localhost", "127.0.0.1", "::1")
 """Hosts to which a secret may travel unencrypted: this machine."""
@@ -59,13 +60,15 @@ def trust(place: Place) -> ssl.SSLContext:
     return context
 
 
-def place_of(connector: Connector, environ: Mapping[str, str], token: Callable[[Connector], str], timeout: float) -> Place:
+def place_of(
+    connector: Connector, environ: Mapping[str, str], token: Callable[[Connector], str], timeout: float, secrets: Callable[[str], str] = no_secrets
+) -> Place:
     """The server, the user and the way to its secret."""
     given = connector.incoming
     security = str(given.get("security", "tls"))
     auth = str(given.get("auth", "password"))
     shared = str(given.get("mailbox", "")) if not given.get("namespace") else ""
-    secret = (lambda: _password(connector, environ)) if auth == "password" else (lambda: token(connector))
+    secret = (lambda: _password(connector, environ, secrets)) if auth == "password" else (lambda: token(connector))
     return Place(
         host=str(given.get("host", "")),
         port=_number(given.get("port"), PLACES[security]),
@@ -97,7 +100,13 @@ def wishes_of(connector: Connector, max_size: int) -> Wishes:
     )
 
 
-def _password(connector: Connector, environ: Mapping[str, str]) -> str:
+def _password(connector: Connector, environ: Mapping[str, str], secrets: Callable[[str], str]) -> str:
+    kept = str(connector.incoming.get("password_secret", ""))
+    if kept:
+        try:
+            return secrets(kept)
+        except SecretTrouble as trouble:
+            raise FetchTrouble(Meaning.TROUBLE, f"There is no password for the mailbox of {connector.name}: {trouble}") from None
     name = str(connector.incoming.get("password_env", ""))
     password = environ.get(name, "") if name else ""
     if not password:

@@ -80,6 +80,11 @@ class Intake:
         """Whether an envelope recipient belongs to one of our connectors. Raises what `setup` raises when the database is away."""
         return self._setup().receiver(address) is not None
 
+    def rests(self, address: str) -> bool:
+        """Whether the connector of an address of ours is switched off: its mail is to come again later. Raises as `knows` does."""
+        connector = self._setup().receiver(address)
+        return connector is not None and not connector.enabled
+
     def accept(self, arrival: Arrival) -> Answer:
         """Store one mail and wait for the commit; without a running committer it commits alone, in the caller's thread."""
         if self._is_running():

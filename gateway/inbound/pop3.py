@@ -53,7 +53,7 @@ class Pop3Fetcher:
     """See `fetching.Fetcher`."""
 
     def __init__(self, connector: Connector, means: Means) -> None:
-        place = place_of(connector, means.environ, means.token, means.timeout)
+        place = place_of(connector, means.environ, means.token, means.timeout, means.secrets)
         self._place: Place = place if isinstance(connector.incoming.get("port"), int) else replace(place, port=PORTS[place.security])
         self._connector = connector
         self._means = means

@@ -41,6 +41,8 @@ def receive(
     if recipients and not any(intake.knows(recipient) for recipient in recipients):
         return Refused("5.1.1", "No such address here")
     found = tuple(recipients) or tuple(filter(None, [environment_recipient(intake, environ)]))
+    if any(map(intake.rests, found)):
+        return TryLater("the mailbox is switched off")
     if sender is None:
         sender = environ.get("SENDER", environ.get("RETURN_PATH"))
     origin = header_sender(raw) if sender is None else without_null_sender(sender)

@@ -31,6 +31,7 @@ REPLIES: dict[str, str] = {
     "fault": "451 4.3.0 A passing fault of ours, please try again later",
     "no_room": "452 4.3.1 Too much is being received at present, please try again later",
     "too_many_recipients": "452 4.5.3 Too many recipients, send this mail to the others by itself",
+    "resting_recipient": "450 4.2.1 This mailbox takes no mail at present, please try again later",
     # no
     "unknown_verb": "500 5.5.1 Command not known",
     "not_utf8": "500 5.5.2 The command is not UTF-8",

@@ -27,6 +27,9 @@ class _NoSignatures(Keys):
     def verified_reply_tag(self, tag: str) -> str:
         return ""
 
+    def verified_bounce_tag(self, tag: str) -> str:
+        return ""
+
 
 _READER = FactReader(_NoSignatures((bytes(32),)), Brakes())
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from core.brakes import Brakes, is_outdated
+from core.outbox import OutboxMessage
 from core.status import Status
 from core.work_item import WorkItem
 from gateway.keys import Keys
@@ -33,9 +34,27 @@ class Signatures:
         return frozenset(verified.keys() - old), frozenset(old)
 
     def verified(self, recipient: Recipient) -> Recipient:
-        """The recipient with the reference in its plus-tag, if we signed it."""
-        ref = self.keys.verified_reply_tag(recipient.tag) if "." in recipient.tag else ""
-        return replace(recipient, signed_ref=ref) if ref else recipient
+        """The recipient with what its plus-tag says, if we signed it: a reference, or which mail of ours it is the bounce address of."""
+        if "." not in recipient.tag:
+            return recipient
+        ref = self.keys.verified_reply_tag(recipient.tag)
+        return replace(recipient, signed_ref=ref) if ref else replace(recipient, bounce_of=self.keys.verified_bounce_tag(recipient.tag))
+
+    def of_mails(self, connection: Connection, recipients: tuple[Recipient, ...], received_at: datetime) -> tuple[Recipient, ...]:
+        """The recipients, those that are bounce addresses with the reference of their mail's item; aged as the ids of our mails are."""
+        wanted = [one.bounce_of for one in recipients if one.bounce_of]
+        if not wanted:
+            return recipients
+        mails = outbox_rows.load(connection, wanted)
+        return tuple(self._of_mail(one, mails.get(one.bounce_of), received_at) for one in recipients)
+
+    def _of_mail(self, recipient: Recipient, message: OutboxMessage | None, received_at: datetime) -> Recipient:
+        ref = str(message.content.get("ref", "")).upper() if message is not None else ""
+        if message is None or not ref:
+            return recipient
+        if is_outdated(self.brakes, message.sent_at or message.created_at, received_at):
+            return replace(recipient, outdated_ref=ref)
+        return replace(recipient, signed_ref=ref)
 
     def aged(self, recipient: Recipient, by_ref: Mapping[str, WorkItem], received_at: datetime) -> Recipient:
         """The address of an item that was closed long ago proves nothing more and goes on working; that of an open one is in use."""

@@ -1,6 +1,8 @@
 """Drafts sealed: rendered, given their headers and made the bytes that leave; when they leave is `dispatch.py`.
 
-The same draft gives the same bytes at any time, on any machine: nothing here looks at a clock or throws dice (law 2).
+The same draft gives the same bytes at any time, on any machine: nothing here looks at a clock or throws dice (law 2). Left out on purpose:
+`Precedence` (RFC 3834 section 3.1.8 wants Auto-Submitted, and lists drop what is marked as bulk), `Thread-Index` (a wrong one tears threads
+apart in Outlook, which goes by References as everybody does), `List-*` (there are no notifications yet), names of programs and machines.
 """
 
 from __future__ import annotations
@@ -13,8 +15,19 @@ from core.refs import references_in_subject
 from core.setup import Connector, Setup
 from core.test_mode import FACT, marked
 from gateway.keys import Keys
-from gateway.outbound.bodies import File, clean_text, file_part, multipart, text_of_html, text_part
-from gateway.outbound.headers import address_field, clean_id, date_field, envelope_address, id_field, one_line, text_field
+from gateway.outbound.bodies import File, body, clean_text, text_of_html
+from gateway.outbound.closing import with_instructions
+from gateway.outbound.headers import (
+    address_field,
+    clean_id,
+    date_field,
+    envelope_address,
+    id_field,
+    language_field,
+    one_line,
+    plus_tagged,
+    text_field,
+)
 
 KEPT_REFERENCES = 20
 """Of the thread's ids the first and the last twenty are named (contract section 6)."""
@@ -30,6 +43,9 @@ AUTO_SUBMITTED = {
 }
 """RFC 3834 section 5."""
 
+NULL_SENDER = frozenset({Purpose.SEND_FAILED, Purpose.ALARM})
+"""What tells our own people of trouble may not come back as more of it (RFC 5321 section 4.5.5)."""
+
 _IMPORTANCE = {Importance.HIGH: ["Importance: high", "X-Priority: 2 (High)"], Importance.LOW: ["Importance: low", "X-Priority: 4 (Low)"]}
 _ANSWERS = ("re:", "re :", "aw:", "sv:", "antw:", "ré:", "réf:", "rép:")
 
@@ -40,7 +56,8 @@ def seal(draft: Draft, connector: Connector, setup: Setup, keys: Keys, *, ref: s
     `thread`: ids of the item's mails, oldest first, used where the draft brings no references of its own. Takes no more than
     a quarter of a millisecond for an acknowledgement; raises nothing for any text in the draft.
     """
-    subject, text, html, note = _words(draft, setup, ref)
+    subject, text, html, note, language = _words(draft, setup, ref)
+    text, html = with_instructions(draft, connector, setup, ref, text, html, language=language)
     subject = marked(subject) if draft.facts.get(FACT) else subject
     message_id = keys.message_id(draft.id, connector.domain)
     sender = _sender(draft, connector, setup)
@@ -56,16 +73,16 @@ def seal(draft: Draft, connector: Connector, setup: Setup, keys: Keys, *, ref: s
     if back != sender.address:
         lines.append(address_field("Reply-To", (Address(back, sender.name),)))
     if draft.system_generated:
-        lines += [f"Auto-Submitted: {AUTO_SUBMITTED[draft.purpose]}", "X-Auto-Response-Suppress: All"]
-    lines += [*_IMPORTANCE.get(draft.importance, ()), "MIME-Version: 1.0", ""]
+        lines += [f"Auto-Submitted: {AUTO_SUBMITTED[draft.purpose]}", "X-Auto-Response-Suppress: All", language_field("Content-Language", language)]
+    lines += [*_IMPORTANCE.get(draft.importance, ()), "MIME-Version: 1.0"]
     return Sealed(
-        bytes="\r\n".join(lines).encode("utf-8", "replace") + _body(draft.id, text, html, files),
-        envelope_from="" if draft.system_generated else back,
+        bytes="\r\n".join([*filter(None, lines), ""]).encode("utf-8", "replace") + body(draft.id, text, html, files),
+        envelope_from=_envelope_sender(draft, sender.address, back, connector, keys),
         message_id=message_id,
         subject=subject,
         text=text,
         html=html,
-        attachment_count=len(files),
+        attachment_count=sum(not one.inline_id for one in files),
         note=note,
     )
 
@@ -87,15 +104,15 @@ def references(in_reply_to: str, chain: Sequence[str]) -> tuple[str, ...]:
     return ids if len(ids) <= KEPT_REFERENCES + 1 else (ids[0], *ids[-KEPT_REFERENCES:])
 
 
-def _words(draft: Draft, setup: Setup, ref: str) -> tuple[str, str, str, str]:
-    """Subject, text, HTML and the note about a broken template."""
+def _words(draft: Draft, setup: Setup, ref: str) -> tuple[str, str, str, str, str]:
+    """Subject, text, HTML, the note about a broken template, and the language of the words."""
     if draft.purpose is Purpose.PERSON:
         html = clean_text(draft.html)
-        return subject_with_reference(draft.subject, ref), clean_text(draft.text) or text_of_html(html), html, ""
+        return subject_with_reference(draft.subject, ref), clean_text(draft.text) or text_of_html(html), html, "", draft.language
     from gateway.outbound.templates import render  # Jinja2 is imported with the first automatic mail only
 
     words = render(setup, draft.purpose, draft.language, ref, draft.facts)
-    return subject_with_reference(words.subject, ref), clean_text(words.text), clean_text(words.html), words.note
+    return subject_with_reference(words.subject, ref), clean_text(words.text), clean_text(words.html), words.note, words.language
 
 
 def _sender(draft: Draft, connector: Connector, setup: Setup) -> Address:
@@ -106,28 +123,34 @@ def _sender(draft: Draft, connector: Connector, setup: Setup) -> Address:
 
 
 def _reply_address(sender: str, connector: Connector, keys: Keys, ref: str) -> str:
-    """Where answers and bounces go: the signed plus-address where the connector has them, else the sender itself."""
-    local, _, domain = sender.rpartition("@")
+    """Where answers go: the signed plus-address where the connector has them, else the sender itself."""
     if not connector.tags_replies or not ref or address_key(sender) != address_key(connector.address):  # an alias was not tested
         return sender
-    tagged = f"{local}+{keys.reply_tag(ref)}"
-    return f"{tagged}@{domain}" if len(tagged) <= 64 and "+" not in local else sender  # RFC 5321 section 4.5.3.1.1
+    return plus_tagged(sender, keys.reply_tag(ref)) or sender
+
+
+def _envelope_sender(draft: Draft, sender: str, back: str, connector: Connector, keys: Keys) -> str:
+    """Where reports about this one mail go (decisions.md 3): an address of its own where plus-addresses are in force, so that each is tied to its mail.
+
+    It is made from the connector's main address, which is the one that was tested, also for an alias of the same domain; SPF speaks for
+    the domain of the envelope (RFC 7489 section 3.1.2). Else a person's mail names the address for answers, and automatic mail the null sender.
+    """
+    plain = "" if draft.system_generated else back
+    box = Address(envelope_address(connector.address))
+    if not connector.tags_replies or draft.purpose in NULL_SENDER or box.domain != Address(sender).domain:
+        return plain
+    return plus_tagged(box.address, keys.bounce_tag(draft.id)) or plain
 
 
 def _destinations(draft: Draft) -> list[str]:
-    """To and Cc as far as anybody stands there; Bcc is never written."""
-    fields = [address_field(name, [one.address for one in draft.recipients if one.role == role]) for name, role in (("To", "to"), ("Cc", "cc"))]
+    """To and Cc as far as anybody stands there; Bcc is never written. The header is ASCII wherever somebody can be reached without SMTPUTF8."""
+    ascii_only = any(envelope_address(one.address.address).isascii() for one in draft.recipients)
+    fields = [
+        address_field(name, [one.address for one in draft.recipients if one.role == role], ascii_only=ascii_only) for name, role in (("To", "to"), ("Cc", "cc"))
+    ]
     return [field for field in fields if field] or ["To: undisclosed-recipients:;"]
 
 
 def _thread_fields(draft: Draft, thread: Sequence[str]) -> list[str]:
     fields = (id_field("In-Reply-To", (draft.in_reply_to,)), id_field("References", references(draft.in_reply_to, draft.references or thread)))
     return [field for field in fields if field]
-
-
-def _body(mail_id: str, text: str, html: str, files: Sequence[File]) -> bytes:
-    """The body with its own header fields; boundaries come from the mail's id, so that they are always the same."""
-    body = text_part(text)
-    if html:
-        body = multipart("alternative", f"=_a.{mail_id}", (body, text_part(html, "html")))
-    return multipart("mixed", f"=_m.{mail_id}", (body, *map(file_part, files))) if files else body

@@ -1,117 +1,208 @@
 """One mail in an open SMTP session, verb by verb: MAIL, RCPT, DATA, the body, the mark, the dot; opening the session is `session.py`.
 
-Everything that ends it is looked up in THE table of `core/delivery.py`; no verb decides for itself.
+Everything that ends it is looked up in the tables of `core/answers.py` and `core/delivery.py`; no verb decides for itself. Where the server
+pipelines, RSET, MAIL, RCPT and DATA are one write (RFC 2920), and their answers are read one by one all the same.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
-from core.delivery import MEANING, OUTCOME_OF, Delivery, Meaning, Reply, Stage
+from core.answers import CLOSES, WITHOUT_DSN
+from core.delivery import OUTCOME_OF, TROUBLES, Delivery, Meaning, Reply, Stage
 from core.mail import address_key
 from core.outbox import Outcome
+from core.queue_id import queue_id
+from gateway.outbound.ended import Ended, Stale, meaning_of
+from gateway.outbound.envelope import Envelope
 from gateway.outbound.headers import envelope_address
 from gateway.outbound.port import Outgoing
-from gateway.outbound.session import Server, expect
+from gateway.outbound.session import Server
 from gateway.outbound.wire import CHUNK, Answer, Wire
 
 
-def send(wire: Wire, server: Server, mail: Outgoing, before_final_dot: Callable[[], None]) -> Delivery:
-    """One mail on an open session. Raises Ended for what ends it before any recipient was asked, and what `before_final_dot` raises.
+class DsnRefused(Exception):
+    """The server offers delivery reports but refused a command that asks for one; nothing of the mail was handed over.
 
-    After anything but a whole dialogue the wire is closed, so that nothing of this mail can be taken for an answer to the next.
+    `stage` and `key` (address key, '' at MAIL) say which.
     """
-    outcomes: dict[str, tuple[Outcome, str]] = {}
-    asked = _askable(wire, mail, outcomes)
-    if not asked:
-        return _delivery(Stage.LIMITS, outcomes)
-    expect(Stage.MAIL, wire.command(_mail_command(wire, mail)))
-    taken = _ask_recipients(wire, asked, outcomes)
-    if not taken:
-        return _delivery(Stage.RCPT, outcomes)
-    stage, answer = _hand_over(wire, server, mail, before_final_dot)
-    meaning = MEANING[stage][answer.reply]
-    outcomes.update(dict.fromkeys(taken, (OUTCOME_OF[meaning], answer.words)))
-    if not _whole(stage, answer):
-        wire.drop()
-    return _delivery(stage, outcomes)
+
+    def __init__(self, stage: Stage, key: str = "") -> None:
+        super().__init__(f"{stage} {key}")
+        self.stage = stage
+        self.key = key
 
 
-def _whole(stage: Stage, answer: Answer) -> bool:
-    """Whether the server is ready for the next mail after this answer; 421 announces that it closes."""
-    expected = stage is Stage.DOT or (stage is Stage.DATA and answer.reply in (Reply.LATER, Reply.NEVER))
-    return expected and answer.code not in (0, 421)
+def send(wire: Wire, server: Server, mail: Outgoing, before_final_dot: Callable[[], None], *, used: bool = False, dsn: bool = False) -> Delivery:
+    """One mail on an open session. `used`: the session had a mail before, and is reset first. `dsn`: reports are asked for where they are offered.
+
+    Raises Ended for what ends it because of the connector, before anybody took the mail; DsnRefused; and what `before_final_dot` raises. Then the
+    wire is of no use any more. After anything but a whole dialogue it is closed, so that nothing of this mail can be taken for an answer to the next.
+    """
+    return _Dialogue(wire, server, mail, before_final_dot, dsn=dsn).run(used)
 
 
-def _askable(wire: Wire, mail: Outgoing, outcomes: dict[str, tuple[Outcome, str]]) -> dict[str, str]:
-    """Address key → address of those the server can be asked for; for the others we know the end without asking."""
-    limit = wire.esmtp_features.get("size", "")
-    words = ""
-    if limit.isdigit() and 0 < int(limit) < len(mail.data):
-        words = f"the mail has {len(mail.data)} bytes, the server takes {int(limit)} at the most"
-    elif _needs_utf8(mail) and not wire.has_extn("smtputf8"):
-        words = "an address is not in ASCII, and the server does not take such addresses (SMTPUTF8)"
-    asked: dict[str, str] = {}
-    for address in mail.recipients:
-        key, bare = address_key(address), envelope_address(address)
-        if words or not bare:
-            outcomes[key] = (OUTCOME_OF[MEANING[Stage.LIMITS][Reply.NEVER]], words or "this is not a mail address")
-        else:
-            asked[key] = bare
-    return asked
+class _Dialogue:
+    """What became of each recipient so far, and how far the talk has come."""
 
+    def __init__(self, wire: Wire, server: Server, mail: Outgoing, before_final_dot: Callable[[], None], *, dsn: bool) -> None:
+        self._wire = wire
+        self._server = server
+        self._mail = mail
+        self._mark = before_final_dot
+        self._envelope = Envelope(wire, mail, dsn=dsn)
+        self._outcomes: dict[str, tuple[Outcome, str]] = {}
+        self._stage = Stage.LIMITS
+        self._queue_id = ""
+        self._marked = False
 
-def _mail_command(wire: Wire, mail: Outgoing) -> str:
-    options = [f"SIZE={len(mail.data)}"] if wire.has_extn("size") else []
-    if not mail.data.isascii() and wire.has_extn("8bitmime"):
-        options.append("BODY=8BITMIME")
-    if _needs_utf8(mail):
-        options.append("SMTPUTF8")
-    return " ".join((f"MAIL FROM:<{envelope_address(mail.envelope_from)}>", *options))
+    def run(self, used: bool) -> Delivery:
+        """All transactions that it takes: a server may want many recipients in several (RFC 5321 section 4.5.3.1.10)."""
+        until = self._wire.deadline
+        asked = self._askable()
+        rest = self._transaction(asked, used) if asked else {}
+        while rest and self._wire.sock is not None and time.monotonic() < until:
+            self._wire.deadline = until
+            try:
+                rest = self._transaction(rest, True)
+            except (Ended, DsnRefused):  # somebody has the mail already; those it is not about keep their "for now"
+                self._wire.drop()
+                break
+        return self._delivery()
 
+    def _askable(self) -> dict[str, str]:
+        """Address key → address of those the server can be asked for; for the others we know the end without asking."""
+        words = self._envelope.beyond_the_limits()
+        asked: dict[str, str] = {}
+        for address in self._mail.recipients:
+            key, bare = address_key(address), envelope_address(address)
+            why_not = words or (self._envelope.beyond_this_server(bare) if bare else "this is not a mail address")
+            if why_not:
+                self._outcomes[key] = (OUTCOME_OF[meaning_of(Stage.LIMITS, Answer(Reply.NEVER, ""))], why_not)
+            else:
+                asked[key] = bare
+        return asked
 
-def _needs_utf8(mail: Outgoing) -> bool:
-    """RFC 6531: an address or a header field that is not ASCII."""
-    if not all(envelope_address(one).isascii() for one in (mail.envelope_from, *mail.recipients)):
-        return True
-    return not mail.data.isascii() and not mail.data.partition(b"\r\n\r\n")[0].isascii()
+    def _transaction(self, asked: dict[str, str], used: bool) -> dict[str, str]:
+        """One transaction for `asked`; who of them is to be asked in another one at once."""
+        lines = [*("RSET",) * used, self._envelope.sender(), *(self._envelope.recipient(bare) for bare in asked.values()), "DATA"]
+        answers = self._wire.commands(lines)
+        if used:
+            reset = next(answers)
+            if reset.reply is not Reply.OK:
+                raise Stale(Stage.MAIL, reset)
+        if not self._sender_taken(next(answers), asked):
+            return {}
+        self._stage = Stage.RCPT
+        taken, rest = self._recipients_taken(answers, asked)
+        if self._wire.sock is None:
+            return {}
+        if not taken:
+            if self._wire.pipelines:
+                self._data_for_nobody(next(answers), asked)
+            return {}
+        accepted = self._handed_over(next(answers), taken, asked)
+        return rest if accepted and self._wire.sock is not None else {}
 
-
-def _ask_recipients(wire: Wire, asked: dict[str, str], outcomes: dict[str, tuple[Outcome, str]]) -> list[str]:
-    """RCPT for each; the keys of those taken. When the connection breaks, everybody is to be tried again; nothing was handed over."""
-    taken: list[str] = []
-    for key, bare in asked.items():
-        answer = wire.command(f"RCPT TO:<{bare}>")
-        meaning = MEANING[Stage.RCPT][answer.reply]
+    def _sender_taken(self, answer: Answer, asked: dict[str, str]) -> bool:
+        self._stage = Stage.MAIL
+        meaning = meaning_of(Stage.MAIL, answer)
         if meaning is Meaning.PROCEED:
-            taken.append(key)
-            continue
-        outcomes[key] = (OUTCOME_OF[meaning], answer.words)
-        if answer.code in (0, 421):
-            later = (OUTCOME_OF[Meaning.TEMPORARY], answer.words)
-            outcomes.update({other: later for other in asked if other not in outcomes})
-            wire.drop()
-            return []
-    return taken
+            return True
+        if self._envelope.dsn and answer.code in WITHOUT_DSN:
+            raise DsnRefused(Stage.MAIL)
+        if meaning in TROUBLES:
+            raise Ended(Stage.MAIL, answer)
+        self._all(asked, OUTCOME_OF[meaning], answer)
+        if self._wire.pipelines or _closes(answer):  # its other answers are not waited for
+            self._wire.drop()
+        return False
+
+    def _recipients_taken(self, answers: Iterator[Answer], asked: dict[str, str]) -> tuple[list[str], dict[str, str]]:
+        """The keys of those taken, and who is for another transaction. When the connection breaks nobody is taken and it is closed."""
+        taken: list[str] = []
+        rest: dict[str, str] = {}
+        for key, bare in asked.items():
+            answer = next(answers)
+            meaning = meaning_of(Stage.RCPT, answer)
+            if meaning is Meaning.PROCEED:
+                taken.append(key)
+                continue
+            if meaning in TROUBLES:
+                raise Ended(Stage.RCPT, answer)
+            if self._envelope.dsn and answer.code in WITHOUT_DSN:
+                raise DsnRefused(Stage.RCPT, key)
+            if answer.reply is Reply.GO_ON:
+                self._misfit(asked, answer)
+                return [], {}
+            self._outcomes[key] = (OUTCOME_OF[meaning], answer.words)
+            if meaning is Meaning.NEXT:
+                rest[key] = bare
+            if _closes(answer):
+                self._all([other for other in asked if other in taken or other not in self._outcomes], Outcome.TEMPORARY, answer)
+                self._wire.drop()
+                return [], {}
+        return taken, rest
+
+    def _data_for_nobody(self, answer: Answer, asked: dict[str, str]) -> None:
+        """DATA was on its way before we knew that nobody was taken. A server that goes on is left: not even an empty mail is sent (RFC 2920 section 3.1)."""
+        if answer.reply in (Reply.OK, Reply.GARBAGE):
+            self._misfit(asked, answer)
+        elif answer.reply not in (Reply.LATER, Reply.NEVER) or _closes(answer):
+            self._wire.drop()
+
+    def _misfit(self, asked: dict[str, str], answer: Answer) -> None:
+        """An answer that its command does not have: nobody knows which answers belong to which commands, so no refusal counts for good."""
+        self._all(asked, Outcome.TEMPORARY, answer)
+        self._wire.drop()
+
+    def _handed_over(self, answer: Answer, taken: list[str], asked: dict[str, str]) -> bool:
+        """The body, the mark, the dot, after the answer to DATA; whether the mail was accepted."""
+        self._stage = Stage.DATA
+        if meaning_of(Stage.DATA, answer) is Meaning.PROCEED:
+            self._stage, answer = self._body_and_dot()
+        elif answer.reply in (Reply.OK, Reply.GARBAGE):
+            self._misfit(asked, answer)
+            return False
+        meaning = meaning_of(self._stage, answer)
+        if meaning in TROUBLES:
+            raise Ended(self._stage, answer)
+        self._all(taken, OUTCOME_OF[meaning], answer)
+        if _closes(answer) or self._stage is Stage.BODY or answer.reply is Reply.GO_ON:
+            self._wire.drop()
+        if meaning is Meaning.ACCEPTED:
+            self._queue_id = self._queue_id or queue_id(answer.words)
+        return meaning is Meaning.ACCEPTED
+
+    def _body_and_dot(self) -> tuple[Stage, Answer]:
+        """The stage reached and its answer. What the mark raises closes the wire before the dot."""
+        fault = _write_body(self._wire, self._server, dot_stuffed(self._mail.data))
+        if fault is not None:
+            return Stage.BODY, fault
+        if not self._marked:
+            try:
+                self._mark()
+            except BaseException:
+                self._wire.drop()
+                raise
+            self._marked = True
+        self._wire.deadline = time.monotonic() + self._server.time.after_dot
+        lost = self._wire.write(b".\r\n", self._server.write_timeout)
+        return Stage.DOT, lost or self._wire.reply(self._server.time.after_dot)
+
+    def _all(self, keys: dict[str, str] | list[str], outcome: Outcome, answer: Answer) -> None:
+        self._outcomes.update(dict.fromkeys(keys, (outcome, answer.words)))
+
+    def _delivery(self) -> Delivery:
+        said = self._outcomes.values()
+        words = next((words for outcome, words in said if outcome is not Outcome.ACCEPTED), "") or next((words for _, words in said), "")
+        return Delivery(self._stage, words, self._outcomes, queue_id=self._queue_id, size_limit=self._envelope.size_limit)
 
 
-def _hand_over(wire: Wire, server: Server, mail: Outgoing, before_final_dot: Callable[[], None]) -> tuple[Stage, Answer]:
-    """DATA, the body, the mark, the dot; the stage reached and its answer. What `before_final_dot` raises closes the wire before the dot."""
-    answer = wire.command("DATA")
-    if MEANING[Stage.DATA][answer.reply] is not Meaning.PROCEED:
-        return Stage.DATA, answer
-    fault = _write_body(wire, server, dot_stuffed(mail.data))
-    if fault is not None:
-        return Stage.BODY, fault
-    try:
-        before_final_dot()
-    except BaseException:
-        wire.drop()
-        raise
-    wire.deadline = time.monotonic() + server.time.after_dot
-    lost = wire.write(b".\r\n", server.write_timeout)
-    return Stage.DOT, lost or wire.reply(server.time.after_dot)
+def _closes(answer: Answer) -> bool:
+    """Whether nothing more will come after this answer, or nothing that could be trusted."""
+    return answer.code == 0 or answer.code in CLOSES
 
 
 def _write_body(wire: Wire, server: Server, body: bytes) -> Answer | None:
@@ -126,15 +217,14 @@ def _write_body(wire: Wire, server: Server, body: bytes) -> Answer | None:
 
 
 def dot_stuffed(data: bytes) -> bytes:
-    """The body as it goes over the wire without its final dot (RFC 5321 section 4.5.2): CRLF line ends only, dots doubled, ended."""
+    """The body as it goes over the wire without its final dot (RFC 5321 section 4.5.2): CRLF line ends only, dots doubled, ended.
+
+    A body that needs nothing of that is not copied.
+    """
     if not data.count(b"\n") == data.count(b"\r") == data.count(b"\r\n"):  # a bare CR or LF could end the mail early at a careless server
         data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n")
     if not data.endswith(b"\r\n"):
         data += b"\r\n"
-    stuffed = data.replace(b"\r\n.", b"\r\n..")
-    return b"." + stuffed if stuffed.startswith(b".") else stuffed
-
-
-def _delivery(stage: Stage, outcomes: dict[str, tuple[Outcome, str]]) -> Delivery:
-    words = next((said for outcome, said in outcomes.values() if outcome is not Outcome.ACCEPTED), "")
-    return Delivery(stage, words or next((said for _, said in outcomes.values()), ""), outcomes)
+    if b"\r\n." in data:
+        data = data.replace(b"\r\n.", b"\r\n..")
+    return b"." + data if data.startswith(b".") else data

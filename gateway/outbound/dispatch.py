@@ -9,27 +9,29 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection
-
+from core import redirect
 from core.delivery import Delivery, Stage, clean_words
-from core.outbox import OutboxEvent, OutboxMessage, Outcome
+from core.outbox import OutboxMessage, Outcome
 from core.settling import still_to_try
-from core.setup import Connector, Setup
-from core.test_mode import why_kept
+from core.setup import Connector
 from gateway.clock import Clock
 from gateway.holders import is_dead, living
 from gateway.keys import Keys
-from gateway.outbound.port import LeaseTime, Outgoing, Transports
-from gateway.outbound.sealing import FileGone, sealed_with_files
+from gateway.outbound.claiming import Claimed, Claims, Round
+from gateway.outbound.port import LeaseTime, Outgoing, Sign, Transports, unsigned
 from gateway.outbound.settler import Apply, Settler
 from gateway.outbound.transports import TransportPool
-from gateway.store import connector_status, outbox_claims, outboxes
+from gateway.outbound.turns import Turns
+from gateway.outbound.unsettled import Unsettled, Watch
+from gateway.secrets import no_secrets
+from gateway.store import outbox_claims
 from gateway.store.engine import Database
 from gateway.store.outbox_claims import LostClaim
 from gateway.store.setups import Setups
@@ -39,24 +41,20 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("guichet.outbound")
 
-PROBE_SECONDS = 120.0
-"""How long a connector that was in trouble is left to the one mail that tries it again."""
+SETUP_FRESH = 1.0
+"""Seconds for which what the desk says is taken as read."""
 
-
-@dataclass(frozen=True, slots=True)
-class Claimed:
-    """A message that is ours for one attempt, with its bytes and its connector."""
-
-    message: OutboxMessage
-    connector: Connector
-    data: bytes
-
+MOST_SPARES = 8
+"""Threads that go on with other connectors while attempts are stuck, at the most."""
+SPARE_REST = 0.2
+"""Seconds a spare thread waits when there is nothing for it to do."""
 
 class Dispatcher:
     """The way out of an installation. `holder` names this process in leases; `folder` is where relative Maildir paths begin.
 
-    `hostname` is said in EHLO, `timeout` is the patience with each answer of a server in seconds, `bearer` gives access tokens for OAuth2.
-    `transports` is given by tests.
+    `hostname` is said in EHLO, `timeout` is the patience with each answer of a server in seconds, `bearer` gives access tokens for OAuth2,
+    `secrets` what is in the secret store.
+    `transports` is given by tests. `sign` is asked once for each mail, before its first try, and what it says is kept.
     """
 
     def __init__(
@@ -75,103 +73,145 @@ class Dispatcher:
         environ: Mapping[str, str] = os.environ,
         lease: LeaseTime | None = None,
         bearer: Callable[[Connector], Bearer] | None = None,
+        secrets: Callable[[str], str] = no_secrets,
+        sign: Sign = unsigned,
     ) -> None:
         self._database = database
         self._setups = setups
-        self._keys = keys
         self._clock = clock
         self._settler = Settler(database, setups, clock, apply)
-        self._holder = holder
         living(holder)
-        self._pool = TransportPool(folder, environ, hostname, timeout, bearer)
+        self._turns = Turns()
+        self._claims = Claims(database, setups, keys, clock, self._turns, holder=holder, lease=lease, overtaken=self._settler.overtaken)
+        self._watch = Watch(self._relieve)
+        self._spares: list[threading.Thread] = []
+        self._pool = TransportPool(folder, environ, hostname, timeout, bearer, secrets)
         self._transports = transports or self._pool
-        self._lease = timedelta(seconds=(lease or LeaseTime()).seconds)
         self._closing = threading.Event()
+        self._sign = sign
 
     # ------------------------------------------------------------ sending
 
     def run_due(self, limit: int = 100) -> int:
         """Try what is due now, one mail after the other, at most `limit`; returns how many were tried. A plain call, no thread needed."""
         self._settler.settle_left()
-        with self._database.read() as connection:
-            if not outbox_claims.any_due(connection, self._clock.now()):
-                return 0
-        tried = 0
+        if not self._claims.anything():
+            return 0
+        tried, round_ = 0, Round()
         while tried < limit and not self._closing.is_set():
             self._settler.settle_left()
-            claimed = self._claim()
-            if claimed is None:
+            batch = self._claims.next(limit - tried, round_)
+            if not batch:
                 break
-            self._attempt(claimed)
-            tried += 1
+            tried += self._send(batch)
         return tried
 
     def close(self) -> None:
         """No further mail is begun; connections that are kept are left."""
         self._closing.set()
+        self._watch.close()
         self._pool.close()
 
-    def _claim(self) -> Claimed | None:
-        """The next message that may leave, claimed by a lazy commit: a power cut before the mark takes the claim back."""
-        while True:
-            with self._database.lazy() as connection:
-                now = self._clock.now()
-                setup = self._setups.current(connection)
-                healths = connector_status.healths(connection)
-                live = [one.name for one in setup.connectors if one.enabled and one.sends]
-                usable = [name for name in live if name not in healths or not healths[name].rests(now)]
-                message = outbox_claims.due(connection, now, usable=usable, live=live)
-                if message is None:
-                    return None
-                if self._settler.overtaken(connection, message, setup, now):
-                    continue
-                connector = setup.connector_named[message.connector]
-                reason = _must_wait(message, setup) or self._sealed(connection, message, connector, setup)
-                if reason:
-                    outboxes.act(connection, message.id, OutboxEvent.HOLD, now, "", reason=reason)
-                    log.warning("held", extra={"outbox_id": message.id, "reason": reason})
-                    continue
-                health = healths.get(message.connector)
-                if health is not None and health.troubled:
-                    connector_status.save(connection, health.probing(now + timedelta(seconds=PROBE_SECONDS)))
-                claimed = outbox_claims.claim(connection, message, now, holder=self._holder, lease_until=now + self._lease)
-                return Claimed(claimed, connector, outboxes.raw(connection, message.id))
-
-    def _sealed(self, connection: Connection, message: OutboxMessage, connector: Connector, setup: Setup) -> str:
-        """Seal a message again whose time or content changed before its first try; '' or why that is impossible."""
-        if message.sealed or message.attempts:
-            return ""
-        draft, ref = outboxes.draft_of(message)
+    def _send(self, batch: Sequence[Claimed]) -> int:
+        """One mail after the other by the same way out. What is not begun because the way is slow, or we close, is given back; returns how many were tried."""
+        unsettled = Unsettled(self._database, self._settler)
+        self._watch.begin(unsettled)
+        tried, read_at = 0, time.monotonic()
         try:
-            sealed = sealed_with_files(connection, draft, connector, setup, self._keys, ref=ref)
-        except FileGone as gone:
-            return f"{gone} Edit the mail or cancel it."
-        except Exception as fault:  # the outer edge: one mail that cannot be composed must not stop the others
-            log.exception("seal_failed", extra={"outbox_id": message.id})
-            return f"This mail could not be composed ({type(fault).__name__}); edit it or cancel it."
-        outbox_claims.reseal(connection, draft, sealed, ref, message)
-        return ""
+            for claimed in self._signed(batch):
+                if tried and (self._closing.is_set() or self._turns.is_careful(claimed.connector.name)):
+                    break
+                if tried and time.monotonic() - read_at >= SETUP_FRESH:
+                    if self._reconfigured(claimed):
+                        break
+                    read_at = time.monotonic()
+                tried += 1
+                self._attempt(claimed, unsettled, last=tried == len(batch))
+        finally:
+            try:
+                unsettled.flush()
+            finally:
+                self._watch.end(unsettled)
+                self._give_back(batch[tried:])
+        return tried
 
-    def _attempt(self, claimed: Claimed) -> None:
-        """Deliver outside any transaction, then settle."""
+    def _reconfigured(self, claimed: Claimed) -> bool:
+        """Whether the desk was changed since the batch was claimed: what it says of redirection and of connectors holds for every attempt that begins."""
+        with self._database.read() as connection:
+            return self._setups.current(connection).revision != claimed.setup.revision
+
+    def _attempt(self, claimed: Claimed, unsettled: Unsettled, *, last: bool) -> None:
+        """Deliver outside any transaction, then settle: at once, or with the mark of the next mail."""
         message = claimed.message
         marked = threading.Event()
 
         def before_final_dot() -> None:
-            with self._database.durable() as connection:
-                outbox_claims.mark(connection, message.id, message.attempts)
+            unsettled.mark(claimed)
             marked.set()
 
         people = tuple(one.address.address for one in still_to_try(message))
+        redirect_all = claimed.setup.redirect_all
+        data = claimed.signature.encode("ascii") + claimed.data
+        envelope = redirect.envelope(redirect_all, people)
         try:
-            delivery = self._transports(claimed.connector).deliver(Outgoing(message.id, message.envelope_from, people, claimed.data), before_final_dot)
+            if claimed.fault is not None:
+                raise claimed.fault
+            with self._turns.attempt(claimed.connector.name):
+                delivery = self._transports(claimed.connector).deliver(Outgoing(message.id, message.envelope_from, envelope, data), before_final_dot)
+            delivery = redirect.answered(delivery, people, envelope if redirect_all else ())
         except LostClaim:
             log.warning("claim_lost", extra={"outbox_id": message.id, "attempt": message.attempts})
             return
         except Exception as fault:  # the outer edge: whatever broke, the mail keeps a state that says so
             log.exception("delivery_broke", extra={"outbox_id": message.id})
             delivery = _broken(message, fault, marked=marked.is_set())
-        self._settler.settle(claimed.message, delivery)
+        if delivery.trouble is not None:
+            self._turns.be_careful(claimed.connector.name)
+        unsettled.put(claimed, delivery)
+        if last or self._turns.is_careful(claimed.connector.name):
+            unsettled.flush()
+
+    def _signed(self, batch: Sequence[Claimed]) -> list[Claimed]:
+        """The batch with the signatures of mails that go out for the first time; kept by a lazy commit, which the mark makes durable."""
+        if self._sign is unsigned:
+            return list(batch)
+        signed = [self._with_signature(one) for one in batch]
+        made = [(one.message, one.signature) for one, was in zip(signed, batch, strict=True) if one.signature != was.signature]
+        if made:
+            with self._database.lazy() as connection:
+                outbox_claims.sign(connection, made)
+        return signed
+
+    def _with_signature(self, claimed: Claimed) -> Claimed:
+        """Asked for as long as nothing of the mail has been on its way; then it leaves as it did the first time."""
+        if claimed.signature or claimed.message.first_failed_at is not None:
+            return claimed
+        try:
+            return replace(claimed, signature=self._sign(claimed.setup, claimed.message, claimed.data))
+        except Exception as fault:  # the outer edge: a mail that cannot be signed must not stop the others, nor leave unsigned
+            log.exception("sign_failed", extra={"outbox_id": claimed.message.id})
+            return replace(claimed, fault=fault)
+
+    def _give_back(self, batch: Sequence[Claimed]) -> None:
+        if batch:
+            with self._database.lazy() as connection:
+                outbox_claims.give_back(connection, [(one.was, one.message) for one in batch], self._clock.now())
+
+    def _relieve(self) -> None:
+        """While attempts are stuck, as many threads more go on with what other connectors have to send."""
+        self._spares = [spare for spare in self._spares if spare.is_alive()]
+        if len(self._spares) < min(self._turns.stuck(), MOST_SPARES) and not self._closing.is_set():
+            spare = threading.Thread(target=self._run_spare, name="outbox-spare", daemon=True)
+            self._spares.append(spare)
+            spare.start()
+
+    def _run_spare(self) -> None:
+        try:
+            while self._turns.stuck() and not self._closing.is_set():
+                if not self.run_due():
+                    self._closing.wait(SPARE_REST)
+        except Exception:  # the outer edge of a thread: the next one begins afresh, and what was claimed is left to its lease
+            log.exception("spare_failed")
 
     # ------------------------------------------------------------ recovery
 
@@ -186,15 +226,6 @@ class Dispatcher:
         with self._database.read() as connection:
             left = outbox_claims.leases_over(connection, now)
         return sum(self._settler.recover(outbox_id, n) for outbox_id, n in left)
-
-def _must_wait(message: OutboxMessage, setup: Setup) -> str:
-    """Why a mail may not leave now: its author's right is looked at again when its time has come (decisions.md 16), and whom a test item mails (E-47)."""
-    kept = why_kept(message, setup)
-    if kept:
-        return kept
-    if not message.scheduled or not message.author or "released_by" in message.content or message.author in setup.user_of:
-        return ""
-    return f"{message.author} wrote this mail and is no longer active; release it or cancel it."
 
 
 def _broken(message: OutboxMessage, fault: Exception, *, marked: bool) -> Delivery:

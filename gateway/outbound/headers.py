@@ -15,6 +15,7 @@ from core.mail import Address, domain_key
 
 LINE = 76
 """Where we fold (RFC 2047 section 2); RFC 5322 forbids 998 and more."""
+LONGEST_LOCAL = 64
 MAX_VALUE = 1000
 """Characters of a subject or display name that are written."""
 
@@ -27,6 +28,7 @@ _PLAIN_WORDS = re.compile(r"[\x21-\x7e]{1,70}(?: [\x21-\x7e]{1,70})*", re.ASCII)
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*", re.ASCII)
 _DOT_ATOM = re.compile(r"[^\x00-\x20\x7f()<>@,;:\\\"\[\]]+")
 _TOKEN = re.compile(r"[A-Za-z0-9!#$&+.^_`|~-]{1,60}", re.ASCII)
+_LANGUAGE = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8}){0,5}", re.ASCII)
 _ID = re.compile(r"[\x21-\x3b\x3d\x3f-\x7e]{1,900}", re.ASCII)
 _Q_SAFE = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!*+-/")
 _Q = tuple(chr(byte) if byte in _Q_SAFE else "_" if byte == 32 else f"={byte:02X}" for byte in range(256))
@@ -51,8 +53,11 @@ def text_field(name: str, text: str) -> str:
     return _fold(f"{name}:", [*words[:plain], *encoded_words(" ".join(words[plain:]), column if column < 40 else 1)])
 
 
-def address_field(name: str, addresses: Sequence[Address]) -> str:
-    """`Name: a, b`, folded between addresses and within long names; what is no address is left out. '' when none remains."""
+def address_field(name: str, addresses: Sequence[Address], *, ascii_only: bool = False) -> str:
+    """`Name: a, b`, folded between addresses and within long names; what is no address is left out. '' when none remains.
+
+    `ascii_only`: a local part beyond ASCII is named in an empty group instead (RFC 6857 section 3.1.8), so that servers without SMTPUTF8 take the mail.
+    """
     pieces: list[str] = []
     for address in addresses:
         bare = envelope_address(address.address)
@@ -60,7 +65,11 @@ def address_field(name: str, addresses: Sequence[Address]) -> str:
             continue
         if pieces:
             pieces[-1] += ","
-        pieces += _mailbox(one_line(address.name)[:200], bare, 1 if pieces else len(name) + 2)
+        column = 1 if pieces else len(name) + 2
+        if ascii_only and not bare.isascii():
+            pieces += [*encoded_words(f"Internationalized Address {bare} Removed", column), ":;"]
+        else:
+            pieces += _mailbox(one_line(address.name)[:200], bare, column)
     return _fold(f"{name}:", pieces) if pieces else ""
 
 
@@ -68,6 +77,11 @@ def id_field(name: str, ids: Iterable[str]) -> str:
     """`Name: <id> <id>`: each id whole, never encoded; what is no id is left out. '' when nothing remains."""
     kept = [f"<{found}>" for found in map(clean_id, ids) if found]
     return _fold(f"{name}:", kept) if kept else ""
+
+
+def language_field(name: str, language: str) -> str:
+    """`Name: fr`; '' for what is no language tag (RFC 5646)."""
+    return f"{name}: {language}" if _LANGUAGE.fullmatch(language) else ""
 
 
 def clean_id(message_id: str) -> str:
@@ -87,7 +101,7 @@ def parameter(name: str, value: str) -> str:
     value = one_line(value)
     if _TOKEN.fullmatch(value):
         return f";\r\n {name}={value}"
-    if value.isascii() and len(value) <= 60:
+    if value.isascii() and len(value) <= 60 and not value.startswith(("<", '"')):  # some readers take such marks off twice (CPython's get_filename)
         return f";\r\n {name}={_quoted(value)}"
     encoded = [chr(byte) if byte in _ATTRIBUTE_SAFE else f"%{byte:02X}" for byte in value.encode("utf-8", "replace")]
     if sum(map(len, encoded)) <= 56:
@@ -135,6 +149,13 @@ def envelope_address(address: str) -> str:
     if not domain.isascii():
         return ""
     return f"{local}@{domain}" if _DOT_ATOM.fullmatch(local) or _QUOTED_LOCAL.fullmatch(local) else f"{_quoted(local)}@{domain}"
+
+
+def plus_tagged(address: str, tag: str) -> str:
+    """The envelope address with a plus-tag; '' where its local part would be too long (RFC 5321 section 4.5.3.1.1), is quoted, or has a tag already."""
+    local, _, domain = address.rpartition("@")
+    tagged = f"{local}+{tag}"
+    return f"{tagged}@{domain}" if len(tagged) <= LONGEST_LOCAL and "+" not in local and not local.startswith('"') else ""
 
 
 def _mailbox(name: str, bare: str, column: int) -> list[str]:

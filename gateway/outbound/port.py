@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from core.delivery import Delivery
-from core.setup import Connector
+from core.outbox import OutboxMessage
+from core.setup import Connector, Setup
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class Transport(Protocol):
 
     def deliver(self, mail: Outgoing, before_final_dot: Callable[[], None]) -> Delivery:
         """Try once. `before_final_dot` is called when nothing but the last write is left, and what it raises ends the attempt before that write.
+        Once in an attempt: where a server wants the recipients in several transactions, before the first of them.
 
         Whatever else goes wrong is in the answer. Recipients come back by address key.
         """
@@ -51,3 +53,11 @@ class LeaseTime:
 
 Transports = Callable[[Connector], Transport]
 """Finds the way out of a connector."""
+
+Sign = Callable[[Setup, OutboxMessage, bytes], str]
+"""Gives the DKIM-Signature fields of a sealed mail, each ending with CRLF, or '' for none; asked outside any transaction."""
+
+
+def unsigned(_setup: Setup, _message: OutboxMessage, _data: bytes) -> str:
+    """No signature."""
+    return ""

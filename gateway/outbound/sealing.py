@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from sqlalchemy import Connection
 
-from core.outbox import Draft, Sealed
+from core.outbox import Draft, FileRef, Sealed
 from core.setup import Connector, Setup
 from gateway.keys import Keys
 from gateway.outbound.bodies import File
@@ -19,6 +22,25 @@ class FileGone(LookupError):
 def sealed_with_files(connection: Connection, draft: Draft, connector: Connector, setup: Setup, keys: Keys, *, ref: str) -> Sealed:
     """The draft as it will leave, with its files. Raises FileGone."""
     return seal(draft, connector, setup, keys, ref=ref, files=files_of(connection, draft))
+
+
+def from_shelf(connection: Connection, names: Sequence[str]) -> tuple[tuple[FileRef, ...], tuple[str, ...]]:
+    """The desk's files of these names, of two with one name the newer; and the names of which there is none."""
+    if not names:
+        return (), ()
+    shelf = {one.name: one for one in stored_files.on_shelf(connection, stored_files.DESK)}
+    there = tuple(shelf[name] for name in dict.fromkeys(names) if name in shelf)
+    return tuple(FileRef(one.id, one.name, one.content_type, one.size) for one in there), tuple(name for name in names if name not in shelf)
+
+
+def with_template_files(connection: Connection, draft: Draft, setup: Setup) -> tuple[Draft, tuple[str, ...]]:
+    """An automatic mail with the files of its template (C-TP-06), and the names of those that the desk does not have; a person's mail as it is."""
+    if not draft.system_generated or not setup.mail_templates:
+        return draft, ()
+    from gateway.outbound.templates import chosen  # Jinja2 is imported only where an administrator has templates
+
+    files, missing = from_shelf(connection, chosen(setup, draft.purpose, draft.language).files)
+    return (replace(draft, files=(*draft.files, *files)) if files else draft), missing
 
 
 def files_of(connection: Connection, draft: Draft) -> tuple[File, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -22,7 +23,9 @@ from core.settling import Rules
 from core.setup import Setup, UnknownPolicy
 from core.work_item import WorkItem
 from gateway.clock import Clock
-from gateway.store import brakes, connector_status, items, outbox_claims, outboxes
+from gateway.outbound.alarms import Alarms
+from gateway.outbound.claiming import Claimed
+from gateway.store import brakes, connector_status, items, outbox_claims, outboxes, sent_copies
 from gateway.store.engine import Database, is_passing_fault
 from gateway.store.outbox_claims import LostClaim
 from gateway.store.setups import Setups
@@ -31,6 +34,8 @@ log = logging.getLogger("guichet.outbound")
 
 SETTLE_TRIES = 6
 """How often a settlement is written again after a passing fault of the database, with growing waits; then it is kept in mind for `settle_left`."""
+SETUP_HOLDS = timedelta(seconds=10)
+"""For so long after the claim a settlement goes by the setup of the claim, and does not ask for a newer one."""
 NOTICES = Brakes(per_sender_day=20)
 """Notices about failed mails that one author gets (decisions.md 9); the items are marked in any case."""
 
@@ -45,11 +50,13 @@ class Settler:
         self._setups = setups
         self._clock = clock
         self._apply = apply
+        self._alarms = Alarms(apply, clock)
         self._pause = threading.Event()
-        self._left: list[tuple[OutboxMessage, Delivery]] = []
+        self._left: list[tuple[Claimed, Delivery]] = []
         self._lock = threading.Lock()
+        self._announced: dict[str, int] = {}
 
-    def settle(self, claimed: OutboxMessage, delivery: Delivery) -> None:
+    def settle(self, claimed: Claimed, delivery: Delivery) -> None:
         """The answer of the outside is worth several tries: without it the outcome would be unknown, and the mail might leave twice."""
         for n in range(SETTLE_TRIES):
             try:
@@ -58,10 +65,10 @@ class Settler:
             except Exception as fault:  # sorted out below: a passing fault is tried again, a fault of ours goes up
                 if not is_passing_fault(fault):
                     raise
-                log.warning("settle_again", extra={"outbox_id": claimed.id, "fault": type(fault).__name__})
+                log.warning("settle_again", extra={"outbox_id": claimed.message.id, "fault": type(fault).__name__})
             if n < SETTLE_TRIES - 1:
                 self._pause.wait(0.05 * 2**n)
-        log.error("settled_later", extra={"outbox_id": claimed.id, "attempt": claimed.attempts})
+        log.error("settled_later", extra={"outbox_id": claimed.message.id, "attempt": claimed.message.attempts})
         with self._lock:
             self._left.append((claimed, delivery))
 
@@ -81,12 +88,13 @@ class Settler:
                 raise
             del left[0]
 
-    def _settle_once(self, claimed: OutboxMessage, delivery: Delivery) -> None:
+    def _settle_once(self, claimed: Claimed, delivery: Delivery) -> None:
         try:
             with self._database.durable() as connection:
-                self._settle(connection, claimed, delivery)
+                outbox_claims.hold_on(connection, (claimed.message,))
+                self.within(connection, claimed, delivery)
         except LostClaim:
-            log.warning("claim_lost", extra={"outbox_id": claimed.id, "attempt": claimed.attempts})
+            log.warning("claim_lost", extra={"outbox_id": claimed.message.id, "attempt": claimed.message.attempts})
 
     def recover(self, outbox_id: str, attempt: int) -> bool:
         """Unmarked: sent again at once. Marked: unknown, by the connector's policy."""
@@ -111,26 +119,32 @@ class Settler:
         log.info("cancelled_itself", extra={"outbox_id": message.id})
         return True
 
-    def _settle(self, connection: Connection, claimed: OutboxMessage, delivery: Delivery) -> None:
-        """Locks the message, then the connector's row, then the item, as everybody does."""
+    def within(self, connection: Connection, claimed: Claimed, delivery: Delivery) -> None:
+        """Write what came of an attempt, in a durable transaction that holds the message's row (`outbox_claims.hold_on`). Raises LostClaim.
+
+        The message is as it was claimed: nobody else may change it while it is being sent, and the settlement is written only then.
+        """
         now = self._clock.now()
-        message = outboxes.get(connection, claimed.id, lock=True)
-        if message is None or message.state is not OutboxState.SENDING or message.attempts != claimed.attempts:
-            raise LostClaim(claimed.id)
-        setup = self._setups.current(connection)
-        rests_until = self._connector_fared(connection, message, delivery, now)
-        item = _item_of(connection, message)
-        rules = self._rules(message, setup, item, rests_until)
+        message = claimed.message
+        setup = claimed.setup if now - (message.last_attempt_at or now) < SETUP_HOLDS else self._setups.current(connection)
+        fared = delivery.trouble is not None or not claimed.well
+        rests_until = self._connector_fared(connection, message, delivery, setup, now) if fared else None
+        if delivery.size_limit is not None and self._announced.get(message.connector) != delivery.size_limit:
+            self._note_limit(connection, message.connector, delivery.size_limit)
+        item = items.fresh(connection, claimed.item) if claimed.item is not None else None
+        rules = replace(self._rules(message, setup, item, rests_until), customer_wrote=_customer_wrote(connection, message))
         self._write(connection, message, result(message, delivery, rules, item, now), setup, now)
 
-    def _connector_fared(self, connection: Connection, message: OutboxMessage, delivery: Delivery, now: datetime) -> datetime | None:
+    def _connector_fared(self, connection: Connection, message: OutboxMessage, delivery: Delivery, setup: Setup, now: datetime) -> datetime | None:
         """Write how the connector did; when it is asked again, if it is in trouble."""
         was = connector_status.health(connection, message.connector, lock=delivery.trouble is not None)
         if delivery.trouble is None:
             connector_status.note_success(connection, was, now)
+            self._alarms.fared(connection, was, was.fine(now), setup, now)
             return None
         health = was.met(delivery.trouble, delivery.words, now, self._clock.jitter())
         connector_status.save(connection, health)
+        self._alarms.fared(connection, was, health, setup, now)
         facts = {"connector": message.connector, "trouble": str(delivery.trouble), "words": delivery.words}
         if health.suspended and not was.suspended:
             log.error("connector_suspended", extra=facts)
@@ -140,8 +154,16 @@ class Settler:
             log.error("connector_trouble", extra=facts)
         return health.suspended_until
 
+    def _note_limit(self, connection: Connection, connector: str, limit: int) -> None:
+        """What the server announced, for those who write the next mail (C-CO-09). Known to be noted only once it is found there: a commit may fail."""
+        if connector_status.size_limit(connection, connector) == limit:
+            self._announced[connector] = limit
+        else:
+            connector_status.note_size_limit(connection, connector, limit)
+
     def _write(self, connection: Connection, message: OutboxMessage, found: Result, setup: Setup, now: datetime) -> None:
         outbox_claims.settle(connection, found.settlement, now)
+        sent_copies.queue(connection, message, found.settlement, setup.connector_named.get(message.connector), now)
         decision = found.decision
         if found.failures and self._may_be_told(connection, message.author, now):
             told = notice(message, found.failures, setup, self._clock.new_id(), now)
@@ -158,8 +180,13 @@ class Settler:
         connector = setup.connector_named.get(message.connector)
         process = setup.process_by_id.get(item.process_id) if item is not None else None
         policy = UnknownPolicy.HOLD if connector is None else unknown_policy(connector, system_generated=message.system_generated)
-        waits = {} if process is None else {"feedback_window": process.feedback_window}
+        waits: dict[str, Any] = {} if process is None else {"feedback_window": process.feedback_window}
         return Rules(_intervals(message), policy, people=setup.user_of, jitter=self._clock.jitter(), rests_until=rests_until, **waits)
+
+
+def _customer_wrote(connection: Connection, message: OutboxMessage) -> bool:
+    """Whether the customer wrote while a scheduled Send & Resolve waited; of other mails nobody asks."""
+    return message.resolves and message.scheduled and outboxes.warnings_on(connection, message).customer_wrote_at is not None
 
 
 def _item_of(connection: Connection, message: OutboxMessage) -> WorkItem | None:

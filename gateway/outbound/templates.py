@@ -1,167 +1,139 @@
-"""Automatic mails rendered from templates: an administrator's own first, then the shipped files; sealing the result is `compose.py`.
-
-A template may show values and choose between texts. Loops, macros, calls, arithmetic and most filters are refused when it is
-read, so that none can run away (`{{ "a" * 1000000000 }}`, `format`, `center`, `replace` in `replace`); the sandbox is the second wall.
-"""
+"""Automatic mails rendered from templates: an administrator's own first, then the shipped files; sealing the result is `compose.py`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
+from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from core.outbox import Purpose
 from core.setup import MailTemplate, Setup
-
-if TYPE_CHECKING:
-    from jinja2 import Environment, Template
+from gateway.outbound.template_language import TemplateTrouble, fill, names_in
+from gateway.outbound.template_values import ALWAYS, PURPOSES, REPLY_INSTRUCTIONS, samples, values_for
 
 SHIPPED = Path(__file__).resolve().parents[2] / "templates" / "mail"
 LANGUAGES = ("en", "fr")
-MAX_SOURCE = 65_536
-MAX_OUTPUT = 262_144
-
-NODES = frozenset("Template Output TemplateData Name Const Getattr If CondExpr Compare Operand And Or Not Filter Concat Test".split())
-"""What a template may be made of."""
-FILTERS = frozenset("capitalize d default e escape first last length lower title trim upper".split())
-TESTS = frozenset("defined undefined eq ne equalto".split())
-
-FACTS = ("title", "name", "failures", "closed", "others")
-"""What a template may show besides `item.ref`, `desk.name`, `subject` and `subject_known`; '' where the decision did not give it."""
-
-NEUTRAL_SUBJECT = {"en": "Your request", "fr": "Votre demande"}
-"""`subject` where the sender is not known (decisions.md 9): a stranger's words are not sent on."""
+LONGEST_SUBJECT = 200
+MOST_COMBINED = 7
+"""Values of one template that are tried present and absent in every combination: 128 mails; beyond, each is tried absent alone."""
+PARTS = ("subject", "text", "html")
 
 
-class TemplateTrouble(Exception):
-    """A template cannot be used; `str()` says why, for the administrator."""
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A template that can be taken. `own` None: the shipped one."""
+
+    purpose: str
+    language: str
+    subject: str
+    text: str
+    html: str = ""
+    own: MailTemplate | None = None
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Names of files of the desk that go with the mail."""
+        return self.own.files if self.own is not None else ()
 
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """The words of one automatic mail. `note` is not empty when an administrator's template was broken and the shipped one used."""
+    """The words of one automatic mail and their language. `note` is not empty when an administrator's template was broken and the shipped one used."""
 
     subject: str
     text: str
     html: str = ""
     note: str = ""
+    language: str = ""
 
 
-def render(setup: Setup, purpose: Purpose, language: str, ref: str, facts: Mapping[str, str]) -> Rendered:
+def render(setup: Setup, purpose: str, language: str, ref: str, facts: Mapping[str, str]) -> Rendered:
     """The mail for one purpose, in the language asked for, else the desk's, else English. Never fails for an administrator's template."""
-    tongues = _tongues(language, setup.language)
-    values = _values(setup, tongues[0], ref, facts)
-    own = _own(setup, purpose, tongues)
-    if own is None:
-        return _shipped(purpose, tongues, values)
+    source = chosen(setup, purpose, language)
+    if source.own is None:
+        return _rendered(source, setup, ref, facts)
     try:
-        return Rendered(_fill(own.subject, values), _fill(own.text, values), _fill(own.html, values, html=True) if own.html else "")
+        return _rendered(source, setup, ref, facts)
     except TemplateTrouble as trouble:
-        shipped = _shipped(purpose, tongues, values)
-        note = f"The mail template “{own.purpose}” ({own.language}) could not be used, the shipped one was sent instead: {trouble}"
-        return Rendered(shipped.subject, shipped.text, shipped.html, note)
+        note = f"The mail template “{source.purpose}” ({source.language}) could not be used, the shipped one was sent instead: {trouble}"
+        found = _rendered(shipped(purpose, language, setup.language), setup, ref, facts)
+        return Rendered(found.subject, found.text, found.html, note, found.language)
+
+
+def chosen(setup: Setup, purpose: str, language: str) -> Source:
+    """The template that is taken: the best language first, in each the administrator's own before the shipped one (C-TP-06)."""
+    own = {template.language.lower(): template for template in setup.mail_templates if template.purpose == purpose}
+    for tongue in tongues(language, setup.language) if own else ():
+        if tongue in own:
+            one = own[tongue]
+            return Source(purpose, one.language, one.subject, one.text, one.html, one)
+        if tongue in LANGUAGES:
+            break
+    return shipped(purpose, language, setup.language)
+
+
+def shipped(purpose: str, *wanted: str) -> Source:
+    """The shipped template in the best of the languages wanted, else in English."""
+    tongue = next(tongue for tongue in tongues(*wanted) if tongue in LANGUAGES)
+    subject, text, html = (_file(tongue, purpose, part) for part in PARTS)
+    return Source(purpose, tongue, subject, text, html)
 
 
 def check(template: MailTemplate) -> str:
-    """What is wrong with an administrator's template, as a sentence; '' if it can be used."""
-    values = _values(Setup(name="Desk"), "en", "101203-T", {"subject": "Subject"})
-    for part, source in (("subject", template.subject), ("text", template.text), ("html", template.html)):
+    """What is wrong with an administrator's template, as a sentence; '' if it can be used whatever its values are."""
+    setup = Setup(name="Demo desk")
+    for part in PARTS:
+        source = getattr(template, part)
         try:
-            _fill(source, values, html=part == "html")
+            for facts in _every(samples(names_in(source)), ALWAYS.get(template.purpose, ())):
+                filled = fill(source, values_for(setup, template.language or "en", "101203-T", facts), html=part == "html").strip()
+                if part == "subject" and ("\n" in filled or "\r" in filled or len(filled) > LONGEST_SUBJECT):
+                    return f"subject: one line of at most {LONGEST_SUBJECT} characters is expected"
+                if part == "subject" and not filled and template.purpose != REPLY_INSTRUCTIONS:
+                    return "subject: it is empty where these values are: " + (", ".join(sorted(facts)) or "none")
         except TemplateTrouble as trouble:
             return f"{part}: {trouble}"
+    if template.purpose == REPLY_INSTRUCTIONS and template.subject.strip():
+        return "subject: this is a line in other mails, and has no subject"
     return ""
 
 
-def _tongues(*wanted: str) -> tuple[str, ...]:
+def listed(setup: Setup) -> list[Source]:
+    """Every template there is, by purpose and language; of two for the same the administrator's own."""
+    known: dict[tuple[str, str], Source] = {}
+    for purpose in PURPOSES:
+        for tongue in dict.fromkeys((*LANGUAGES, *(one.language for one in setup.mail_templates if one.purpose == purpose))):
+            known[purpose, tongue] = chosen(setup, purpose, tongue)
+    return list(known.values())
+
+
+def tongues(*wanted: str) -> tuple[str, ...]:
     """The languages to try, best first: `fr-CA`, `fr`, then the desk's, then English."""
     tried = (form for language in (*wanted, "en") if language for form in (language.lower(), language.lower().partition("-")[0]))
     return tuple(dict.fromkeys(tried))
 
 
-def _own(setup: Setup, purpose: Purpose, tongues: tuple[str, ...]) -> MailTemplate | None:
-    """The administrator's template in the best language, unless a shipped one stands in a better one."""
-    own = {template.language.lower(): template for template in setup.mail_templates if template.purpose == purpose}
-    for tongue in tongues if own else ():
-        if tongue in own:
-            return own[tongue]
-        if tongue in LANGUAGES:
-            return None
-    return None
+def _every(facts: dict[str, str], always: tuple[str, ...]) -> Iterator[dict[str, str]]:
+    """Every combination of facts that are there and that are not, but for those always there; of many facts all, none, and all but one."""
+    fixed = {name: content for name, content in facts.items() if name in always}
+    names = [name for name in facts if name not in always]
+    if len(names) <= MOST_COMBINED:
+        for there in product((True, False), repeat=len(names)):
+            yield {**fixed, **{name: facts[name] for name, given in zip(names, there, strict=True) if given}}
+        return
+    yield from (fixed, facts, *({name: content for name, content in facts.items() if name != absent} for absent in names))
 
 
-def _values(setup: Setup, tongue: str, ref: str, facts: Mapping[str, str]) -> dict[str, Any]:
-    neutral = NEUTRAL_SUBJECT.get(tongue.partition("-")[0], NEUTRAL_SUBJECT["en"])
-    return {
-        **dict.fromkeys(FACTS, ""),
-        **facts,
-        "subject": facts.get("subject") or neutral,
-        "subject_known": bool(facts.get("subject")),
-        "item": {"ref": ref},
-        "desk": {"name": setup.name},
-    }
-
-
-def _shipped(purpose: Purpose, tongues: tuple[str, ...], values: dict[str, Any]) -> Rendered:
-    tongue = next(tongue for tongue in tongues if tongue in LANGUAGES)
-    subject, text, html = (_shipped_source(tongue, purpose, part) for part in ("subject", "text", "html"))
-    return Rendered(_fill(subject, values), _fill(text, values), _fill(html, values, html=True) if html else "")
+def _rendered(source: Source, setup: Setup, ref: str, facts: Mapping[str, str]) -> Rendered:
+    values: dict[str, Any] = values_for(setup, source.language, ref, facts)
+    html = fill(source.html, values, html=True) if source.html else ""
+    return Rendered(fill(source.subject, values), fill(source.text, values), html, language=source.language)
 
 
 @cache
-def _shipped_source(tongue: str, purpose: str, part: str) -> str:
+def _file(tongue: str, purpose: str, part: str) -> str:
     file = SHIPPED / tongue / f"{purpose}.{part}.j2"
-    return file.read_text("utf-8") if part != "html" or file.exists() else ""
-
-
-def _fill(source: str, values: dict[str, Any], *, html: bool = False) -> str:
-    """The template with its values. Raises TemplateTrouble."""
-    from jinja2 import TemplateError
-
-    try:
-        filled = _compiled(source, html).render(values)
-    except (TemplateError, RecursionError, TypeError, ValueError) as fault:
-        raise TemplateTrouble(f"{fault or type(fault).__name__}") from None
-    if len(filled) > MAX_OUTPUT:
-        raise TemplateTrouble(f"it gives more than {MAX_OUTPUT} characters")
-    return filled
-
-
-@lru_cache(maxsize=500)
-def _compiled(source: str, html: bool) -> Template:
-    """The template, read once. Raises TemplateTrouble or a Jinja2 TemplateError for what it may not contain."""
-    if len(source) > MAX_SOURCE:
-        raise TemplateTrouble(f"it is longer than {MAX_SOURCE} characters")
-    environment = _environment(html)
-    for fault in _faults(environment, source):
-        raise TemplateTrouble(fault)
-    return environment.from_string(source)
-
-
-def _faults(environment: Environment, source: str) -> Iterator[str]:
-    """What the template contains and may not."""
-    from jinja2 import nodes
-
-    for node in environment.parse(source).find_all(nodes.Node):
-        kind, line = type(node).__name__, node.lineno
-        if kind not in NODES:
-            yield f"line {line}: “{kind}” is not allowed in a mail template; values, if/else and these filters are: {', '.join(sorted(FILTERS))}"
-        if isinstance(node, nodes.Filter) and node.name not in FILTERS:
-            yield f"line {line}: the filter “{node.name}” is not allowed; allowed: {', '.join(sorted(FILTERS))}"
-        if isinstance(node, nodes.Test) and node.name not in TESTS:
-            yield f"line {line}: the test “{node.name}” is not allowed; allowed: {', '.join(sorted(TESTS))}"
-
-
-@cache
-def _environment(html: bool) -> Environment:
-    """Jinja2 with no way out: immutable sandbox, unknown names are faults, no globals, only the filters and tests of the list."""
-    from jinja2 import StrictUndefined
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
-
-    environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=html, keep_trailing_newline=True, cache_size=0)
-    environment.globals.clear()
-    environment.filters = {name: filter_ for name, filter_ in environment.filters.items() if name in FILTERS}
-    environment.tests = {name: test for name, test in environment.tests.items() if name in TESTS}
-    return environment
+    needed = part == "text" or (part == "subject" and purpose != REPLY_INSTRUCTIONS)
+    return file.read_text("utf-8") if needed or file.exists() else ""

@@ -12,6 +12,7 @@ from core.delivery import Delivery
 from core.setup import Connector
 from gateway.outbound.maildir import MaildirTransport
 from gateway.outbound.port import Outgoing, Transport
+from gateway.secrets import no_secrets
 
 if TYPE_CHECKING:
     from gateway.outbound.session import Bearer
@@ -21,16 +22,23 @@ KINDS = ("smtp", "maildir")
 
 class TransportPool:
     """The ways out of one installation. `folder` is where relative Maildir paths begin, `environ` holds the passwords, `hostname` is for EHLO,
-    `timeout` the patience with each answer, in seconds; `bearer` gives access tokens for OAuth2."""
+    `timeout` the patience with each answer, in seconds; `bearer` gives access tokens for OAuth2, `secrets` what the secret store holds."""
 
     def __init__(
-        self, folder: Path, environ: Mapping[str, str], hostname: str = "localhost", timeout: float = 60.0, bearer: Callable[[Connector], Bearer] | None = None
+        self,
+        folder: Path,
+        environ: Mapping[str, str],
+        hostname: str = "localhost",
+        timeout: float = 60.0,
+        bearer: Callable[[Connector], Bearer] | None = None,
+        secrets: Callable[[str], str] = no_secrets,
     ) -> None:
         self._folder = folder
         self._environ = environ
         self._hostname = hostname
         self._timeout = timeout
         self._bearer = bearer
+        self._secrets = secrets
         self._lock = threading.Lock()
         self._kept: dict[str, tuple[str, Transport]] = {}
 
@@ -63,7 +71,10 @@ class TransportPool:
         from gateway.outbound.smtp import SettingsTrouble, SmtpTransport, server_of  # smtplib and ssl are loaded when somebody sends by SMTP
 
         try:
-            return SmtpTransport(server_of(connector, self._environ, self._hostname, self._timeout, self._bearer and self._bearer(connector)))
+            bearer = self._bearer and self._bearer(connector)
+            return SmtpTransport(
+                server_of(connector, self._environ, self._hostname, self._timeout, bearer, folder=self._folder, secrets=self._secrets)
+            )
         except (SettingsTrouble, ValueError) as trouble:
             return _NoWay(str(trouble))
 

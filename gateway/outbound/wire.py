@@ -12,13 +12,19 @@ import smtplib
 import socket
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 
 from core.delivery import Reply, clean_words, reply_class
+from gateway.outbound.reaching import connected
 
 MAX_LINE = 4096
 """Bytes of a reply line; RFC 5321 section 4.5.3.1.5 allows 512."""
 MAX_LINES = 128
+READY = 220
+CLOSING = 421
+"""The reply to anything at all by which a server says that it closes (RFC 5321 section 3.8)."""
+MAX_GROUP = 100
+"""Commands in one write: a server that answers while we still write must not wait for us to read (RFC 2920 section 3.1)."""
 CHUNK = 65_536
 
 Heard = Callable[[bool, bytes], None]
@@ -29,11 +35,13 @@ _LINE = re.compile(rb"([2-5][0-9]{2})([ -]|$)([^\x00]*)", re.DOTALL)
 class Answer(Exception):
     """What came back, or that nothing did. Raised through smtplib's verbs, and returned by ours."""
 
-    def __init__(self, reply: Reply, words: str, code: int = 0) -> None:
+    def __init__(self, reply: Reply, words: str, code: int = 0, *, alert: bool = False) -> None:
         super().__init__(words)
         self.reply = reply
         self.words = clean_words(words)
         self.code = code
+        self.alert = alert
+        """The server ended TLS with an alert: with TLS 1.3 it says only after the handshake that it wanted a certificate of ours."""
 
 
 class Wire(smtplib.SMTP):
@@ -55,7 +63,7 @@ class Wire(smtplib.SMTP):
 
     def open(self, port: int, tls: ssl.SSLContext | None) -> None:
         """Connect, and begin TLS at once where a context is given. Raises OSError for the connection, ssl.SSLError for TLS."""
-        plain = socket.create_connection((self._host, port), timeout=self._left(self._connect_timeout))
+        plain = connected(self._host, port, time.monotonic() + self._left(self._connect_timeout))
         try:
             plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             plain.settimeout(self._left(self._connect_timeout))
@@ -67,19 +75,53 @@ class Wire(smtplib.SMTP):
     def encrypt(self, tls: ssl.SSLContext) -> None:
         """STARTTLS (RFC 3207). What the server said before is forgotten, and nothing may have come in clear after its 220.
 
-        Raises Answer, smtplib.SMTPResponseException for a refusal, ssl.SSLError and OSError for the handshake.
+        Raises Answer for anything but a lone 220, ssl.SSLError and OSError for the handshake.
         """
-        self.starttls(context=tls)
-        if self._buffer:
-            raise Answer(Reply.GARBAGE, "the server sent more than its answer before TLS began")
+        answer = self.command("STARTTLS")
+        if answer.code != READY:
+            raise answer
+        assert self.sock is not None
+        self.sock.settimeout(self._left(self._connect_timeout))
+        self.sock = tls.wrap_socket(self.sock, server_hostname=self._host)
+        self.ehlo_resp = self.helo_resp = None
+        self.esmtp_features = {}
+        self.does_esmtp = False
 
     # ------------------------------------------------------------ verbs
 
     def command(self, line: str, timeout: float | None = None) -> Answer:
         """One command and its one reply. Raises ValueError for a line end inside: it would be two commands."""
-        if "\0" in line:
-            raise ValueError("a command may not hold NUL")
+        _one_line(line)
         return self._alone(self._asked(lambda: self.docmd(line), timeout))
+
+    @property
+    def pipelines(self) -> bool:
+        """Whether the server takes several commands in one write (RFC 2920)."""
+        return self.has_extn("pipelining")
+
+    def commands(self, lines: Sequence[str]) -> Iterator[Answer]:
+        """The answer to each command in turn: asked one by one, the next only when its answer is wanted, or many in one write where the server `pipelines`.
+
+        After an answer whose code is 0, and whoever leaves before the last answer of a server that pipelines, nobody may use the connection any more.
+        Raises ValueError for a line end inside a command.
+        """
+        if not self.pipelines:
+            yield from (self.command(line) for line in lines)
+            return
+        for start in range(0, len(lines), MAX_GROUP):
+            yield from self._group(lines[start : start + MAX_GROUP])
+
+    def _group(self, lines: Sequence[str]) -> Iterator[Answer]:
+        """One write, and its answers one by one; with the last of them nothing more may have come."""
+        for line in lines:
+            _one_line(line)
+        fault = self.write("".join(f"{line}\r\n" for line in lines).encode(self.command_encoding, "replace"), self._command_timeout)
+        if fault is not None:
+            yield self._last_words(fault)
+            return
+        for _ in lines[:-1]:
+            yield self.reply()
+        yield self._alone(self.reply())
 
     def hello(self) -> Answer:
         """EHLO; what the server offers is then known to `has_extn`."""
@@ -96,6 +138,11 @@ class Wire(smtplib.SMTP):
         except Answer as lost:
             return lost if not self._buffer else self.reply(1.0)
         return self.reply(1.0) if self._buffer else None
+
+    def _last_words(self, fault: Answer) -> Answer:
+        """What the server said before it closed while we wrote to it, which tells more than that it is gone."""
+        said = self.unasked()
+        return said if said is not None and said.code == CLOSING else fault
 
     def write(self, data: bytes | memoryview, timeout: float) -> Answer | None:
         """Send all of it; an Answer if that failed. What part of it left is not known then."""
@@ -209,5 +256,12 @@ class Wire(smtplib.SMTP):
         return max(0.001, min(timeout, self.deadline - time.monotonic()))
 
 
+def _one_line(command: str) -> None:
+    if any(char in command for char in "\r\n\0"):
+        raise ValueError("a command is one line without NUL")
+
+
 def _lost(fault: OSError) -> Answer:
+    if isinstance(fault, ssl.SSLError) and "_ALERT_" in (fault.reason or ""):
+        return Answer(Reply.GONE, f"TLS failed: {fault.reason}", alert=True)
     return Answer(Reply.GONE, f"the connection was lost: {fault.strerror or fault}")

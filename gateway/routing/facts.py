@@ -101,3 +101,5 @@ class Facts:
     """That mail of ours, if we still have it."""
     returned: Outgoing | None = None
     """The mail of ours that a report speaks of."""
+    untied: str = ""
+    """Why a report that names a mail of ours is tied to none; '' where it is, or names none."""

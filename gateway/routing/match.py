@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from core.evidence import Evidence, Standing
+from core.connector import PlusMode
+from core.evidence import WAYS, Evidence, Standing, Way
 from core.mail import FREE_MAIL_DOMAINS, Mail
 from core.refs import references_in_subject
 from core.work_item import WorkItem
@@ -30,13 +31,18 @@ _RANK = {evidence: rank for rank, evidence in enumerate(Evidence)}
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One thing in the mail that points to items. `recipient` is the key of the address whose plus-tag it is, '' for the others."""
+    """One thing in the mail that points to items. `said` is the sentence's name for it; `recipient` is the key of the address whose plus-tag
+    it is, '' for the others."""
 
-    evidence: Evidence
-    way: str
+    way: Way
+    said: str
     value: str
     items: tuple[str, ...]
     recipient: str = ""
+
+    @property
+    def evidence(self) -> Evidence:
+        return WAYS[self.way][0]
 
 
 def message_ids(mail: Mail) -> tuple[tuple[str, str], ...]:
@@ -63,19 +69,20 @@ def candidates(mail: Mail, facts: Facts, trace: Trace) -> tuple[Candidate, ...]:
 
 
 def _by_ids(mail: Mail, facts: Facts, trace: Trace, *, signed: bool) -> Iterable[Candidate]:
-    evidence, said = (Evidence.STRONG, "our signed Message-ID") if signed else (Evidence.KNOWN, "the id of a mail we have")
-    for way, message_id in message_ids(mail):
+    said = "our signed Message-ID" if signed else "the id of a mail we have"
+    for name, message_id in message_ids(mail):
         if (message_id in facts.signed) is not signed:
             continue
         items = facts.known.get(message_id, ())
         if not items:
-            trace.miss("match", f"{way} {message_id}", f"{said}, but it belongs to no item" if signed else "no mail with this id is known")
+            trace.miss("match", f"{name} {message_id}", f"{said}, but it belongs to no item" if signed else "no mail with this id is known")
         elif not signed and _changed_forward(mail, facts, items):
-            trace.miss("match", f"{way} {message_id}", "a forward to another address of ours is not a reply (E-03)")
+            trace.miss("match", f"{name} {message_id}", "a forward to another address of ours is not a reply (E-03)")
         else:
-            outdated = OUTDATED if message_id in facts.outdated else ""
-            trace.hit("match", f"{way} {message_id}", f"{said}{outdated}: {_refs(facts, items)}")
-            yield Candidate(evidence, way, message_id, items)
+            outdated = message_id in facts.outdated
+            trace.hit("match", f"{name} {message_id}", f"{said}{OUTDATED if outdated else ''}: {_refs(facts, items)}")
+            way = Way.SIGNED_ID if signed else Way.OUTDATED if outdated else Way.ID
+            yield Candidate(way, name, message_id, items)
 
 
 def _changed_forward(mail: Mail, facts: Facts, items: tuple[str, ...]) -> bool:
@@ -89,40 +96,63 @@ def _changed_forward(mail: Mail, facts: Facts, items: tuple[str, ...]) -> bool:
 def _by_signed_tags(facts: Facts, trace: Trace) -> Iterable[Candidate]:
     for recipient in facts.recipients:
         if recipient.signed_ref:
-            yield from _by_ref(Evidence.STRONG, "signed plus-address", recipient.signed_ref, recipient.key, facts, trace)
+            way, said = (Way.BOUNCE_ADDRESS, "bounce address of a mail of") if recipient.bounce_of else (Way.SIGNED_ADDRESS, "signed plus-address")
+            yield from _by_ref(way, said, recipient.signed_ref, recipient.key, facts, trace)
 
 
 def _by_outdated_tags(facts: Facts, trace: Trace) -> Iterable[Candidate]:
     """Old signed addresses go on working, as well as any id that we know (decisions.md 13)."""
     for recipient in facts.recipients:
         if recipient.outdated_ref:
-            yield from _by_ref(Evidence.KNOWN, f"signed plus-address{OUTDATED}", recipient.outdated_ref, recipient.key, facts, trace)
+            name = "bounce address" if recipient.bounce_of else "signed plus-address"
+            yield from _by_ref(Way.OUTDATED, f"{name}{OUTDATED}", recipient.outdated_ref, recipient.key, facts, trace)
 
 
 def _by_plain_tags(facts: Facts, trace: Trace) -> Iterable[Candidate]:
     for recipient in facts.recipients:
         if recipient.plain_ref:
-            yield from _by_ref(Evidence.WEAK, "plus-address", recipient.plain_ref, recipient.key, facts, trace)
+            yield from _by_ref(Way.PLAIN_ADDRESS, "plus-address", recipient.plain_ref, recipient.key, facts, trace)
+        elif recipient.bounce_of and not (recipient.signed_ref or recipient.outdated_ref):
+            trace.miss("match", f"bounce address {recipient.key}", "its mail is not in the outbox any more, or belongs to no item")
         elif recipient.tag and not (recipient.signed_ref or recipient.outdated_ref):
             trace.miss("match", f"plus-address {recipient.key}", "the tag is neither a reference nor signed by us")
 
 
 def _by_subject(mail: Mail, facts: Facts, trace: Trace) -> Iterable[Candidate]:
     for ref in references_in_subject(mail.subject):
-        yield from _by_ref(Evidence.WEAK, "reference in the subject", ref, "", facts, trace)
+        yield from _by_ref(Way.SUBJECT, "reference in the subject", ref, "", facts, trace)
 
 
-def _by_ref(evidence: Evidence, way: str, ref: str, recipient: str, facts: Facts, trace: Trace) -> Iterable[Candidate]:
+def _by_ref(way: Way, said: str, ref: str, recipient: str, facts: Facts, trace: Trace) -> Iterable[Candidate]:
     item_id = facts.by_ref.get(ref, "")
     if item_id:
-        trace.hit("match", f"{way} {ref}", f"{evidence} evidence")
-        yield Candidate(evidence, way, ref, (item_id,), recipient)
+        trace.hit("match", f"{said} {ref}", f"{WAYS[way][0]} evidence")
+        yield Candidate(way, said, ref, (item_id,), recipient)
     else:
-        trace.miss("match", f"{way} {ref}", "there is no such item")
+        trace.miss("match", f"{said} {ref}", "there is no such item")
 
 
 def _refs(facts: Facts, items: Iterable[str]) -> str:
     return ", ".join(facts.targets[item_id].item.ref for item_id in items if item_id in facts.targets)
+
+
+def counting(listed: tuple[Candidate, ...], recipient: Recipient | None, facts: Facts, trace: Trace) -> tuple[Candidate, ...]:
+    """The candidates that count in the mode of the connector the mail came to; for a mail that names no address of ours, in that of their item."""
+    kept = []
+    for one in listed:
+        mode = _mode(one, recipient, facts)
+        if mode in WAYS[one.way][1]:
+            kept.append(one)
+        else:
+            trace.miss("match", f"{one.said} {one.value}", f"proves nothing where plus_addressing is “{mode}”")
+    return tuple(kept)
+
+
+def _mode(candidate: Candidate, recipient: Recipient | None, facts: Facts) -> PlusMode:
+    target = facts.targets.get(candidate.items[0])
+    name = recipient.connector if recipient is not None else target.item.connector if target is not None else ""
+    connector = facts.setup.connector_named.get(name)
+    return connector.plus_mode if connector is not None else PlusMode.OFF
 
 
 def chosen(listed: tuple[Candidate, ...], recipient: Recipient | None, facts: Facts) -> Candidate | None:

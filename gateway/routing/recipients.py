@@ -29,7 +29,8 @@ class Recipient:
     """An address of ours that a mail is for. `key` is the whole address key, `base` the one without its plus-tag.
 
     `plain_ref` is the unsigned reference in the plus-tag, `signed_ref` the one that was verified, `outdated_ref` one that was verified and is
-    older than our signatures count; '' where there is none.
+    older than our signatures count. `bounce_of` is the outbox id of our mail whose bounce address it is; the reference of that mail's item then
+    is `signed_ref` or `outdated_ref`. '' where there is none.
     """
 
     key: str
@@ -40,6 +41,7 @@ class Recipient:
     plain_ref: str = ""
     signed_ref: str = ""
     outdated_ref: str = ""
+    bounce_of: str = ""
     named: bool = True
     """It also stands in To or Cc."""
 

@@ -75,9 +75,10 @@ def _report(walk: Walk) -> Verdict:
     """What a delivery report, a complaint or a read receipt is about (decisions.md 3)."""
     kind, returned, report = walk.classification.kind, walk.facts.returned, walk.mail.report
     if returned is None:
-        walk.trace.miss("match", "returned mail", "the report speaks of no mail of ours")
+        walk.trace.miss("match", "returned mail", walk.facts.untied or "the report speaks of no mail of ours")
         action = Action.BOUNCE if kind is Kind.BOUNCE else Action.IGNORE
-        return Verdict(_first(walk), action, "a report about no mail of ours: kept, changes nothing")
+        because = f"{walk.facts.untied}: kept, changes nothing" if walk.facts.untied else "a report about no mail of ours: kept, changes nothing"
+        return Verdict(_first(walk), action, because)
     if returned.state in NEVER_LEFT:
         walk.trace.miss("match", "returned mail", f"our mail {returned.outbox_id} has not left: it is {returned.state}")
         return Verdict(_first(walk), Action.IGNORE, "a report about a mail of ours that never left: kept, changes nothing")
@@ -135,7 +136,7 @@ def _each(walk: Walk) -> list[Verdict]:
 
 def _decide(walk: Walk, recipient: Recipient | None, listed: tuple[match.Candidate, ...]) -> list[Verdict]:
     """A matched mail is only appended; only one that joins nothing is routed (B-RT-08)."""
-    candidate = match.chosen(listed, recipient, walk.facts)
+    candidate = match.chosen(match.counting(listed, recipient, walk.facts, walk.trace), recipient, walk.facts)
     targets = match.meant(candidate, recipient, walk.facts, walk.trace) if candidate is not None else ()
     if candidate is None or not targets:
         return [open_by_route(walk, recipient)]

@@ -30,7 +30,7 @@ def weigh(walk: Walk, recipient: Recipient | None, candidate: match.Candidate, t
     verdict = Verdict(
         recipient.key if recipient else "",
         Action.JOIN,
-        f"{candidate.way}: {candidate.evidence} evidence; {because}",
+        f"{candidate.said}: {candidate.evidence} evidence; {because}",
         connector=recipient.connector if recipient else item.connector,
         item_id=item.id,
         evidence=candidate.evidence,
@@ -69,7 +69,7 @@ def _standing(walk: Walk, evidence: Evidence, target: Target) -> tuple[Standing,
 def _join(walk: Walk, verdict: Verdict, found: Outcome) -> Verdict:
     """Joined. Automatic mail is only appended; spam and history are joined without waking anything (decisions.md 2, E-14)."""
     kind, connector = walk.classification.kind, walk.connector(verdict.connector)
-    participant = verdict.standing is Standing.PARTICIPANT
+    participant = verdict.standing is Standing.PARTICIPANT and not _at_bounce_address(walk, verdict)
     counted = counts(walk.classification, participant=participant, connector=connector)
     automatic = not counted and (kind not in (Kind.ORDINARY, Kind.OWN) or walk.classification.spam or walk.classification.never)
     silent = walk.is_spam or walk.facts.archive
@@ -82,6 +82,11 @@ def _join(walk: Walk, verdict: Verdict, found: Outcome) -> Verdict:
         adds_cc=found is Outcome.JOIN_CC and not automatic,
         because=_said_of(walk, verdict, connector, automatic=automatic),
     )
+
+
+def _at_bounce_address(walk: Walk, verdict: Verdict) -> bool:
+    """Only programs write there, so that what is automatic does not count as a participant's answer."""
+    return any(one.bounce_of and one.key == verdict.recipient for one in walk.facts.recipients)
 
 
 def _said_of(walk: Walk, verdict: Verdict, connector: Connector | None, *, automatic: bool) -> str:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, select
+from sqlalchemy import Connection, Row, bindparam, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from core.health import Health
@@ -22,9 +22,18 @@ _ALL = select(connector_status)
 _ONE = _ALL.where(connector_status.c.name == bindparam("wanted"))
 _ONE_LOCKED = _ONE.with_for_update()
 _INSERT = insert(connector_status)
+_APART = frozenset({"name", "next_at", "size_limit"})
+"""Columns that are written by themselves."""
 _UPSERT = _INSERT.on_conflict_do_update(
-    index_elements=[connector_status.c.name], set_={column.name: _INSERT.excluded[column.name] for column in connector_status.columns if column.name != "name"}
+    index_elements=[connector_status.c.name],
+    set_={column.name: _INSERT.excluded[column.name] for column in connector_status.columns if column.name not in _APART},
 )
+_NEXT = select(connector_status.c.next_at).where(connector_status.c.name == bindparam("wanted"))
+_NEXT_LOCKED = _NEXT.with_for_update()
+_MOVE_NEXT = update(connector_status).where(connector_status.c.name == bindparam("wanted")).values(next_at=bindparam("moved", type_=connector_status.c.next_at.type))
+_ADD = _INSERT.on_conflict_do_nothing()
+_SIZE = select(connector_status.c.size_limit).where(connector_status.c.name == bindparam("wanted"))
+_SET_SIZE = update(connector_status).where(connector_status.c.name == bindparam("wanted")).values(size_limit=bindparam("new_limit"))
 
 
 def healths(connection: Connection) -> dict[str, Health]:
@@ -55,11 +64,40 @@ def try_at_once(connection: Connection, names: Iterable[str]) -> None:
     for name in names:
         was = health(connection, name, lock=True)
         if was.troubled or was.refused_logins:
-            save(connection, replace(was, refused_logins=0, suspended_until=None, probes=0))
+            save(connection, replace(was, refused_logins=0, suspended_until=None, probes=0, troubled_since=None))
+
+
+def next_at(connection: Connection, name: str, *, lock: bool = False) -> datetime | None:
+    """What `core/pace.py` remembers of a connector with a rate limit. `lock` makes all processes take their turns one after the other."""
+    if not lock:
+        return connection.execute(_NEXT, {"wanted": name}).scalar()
+    row = connection.execute(_NEXT_LOCKED, {"wanted": name}).first()
+    if row is None:
+        connection.execute(_ADD, _row(Health(name)))
+        row = connection.execute(_NEXT_LOCKED, {"wanted": name}).first()
+    return row.next_at if row is not None else None
+
+
+def move_next_at(connection: Connection, name: str, moved: datetime) -> None:
+    """Mails took their turns; the row is there, for it was locked."""
+    connection.execute(_MOVE_NEXT, {"wanted": name, "moved": moved})
+
+
+def size_limit(connection: Connection, name: str) -> int:
+    """The most bytes that the server of a connector takes, as it said last; 0 where it named no limit or was never asked."""
+    return int(connection.execute(_SIZE, {"wanted": name}).scalar() or 0)
+
+
+def note_size_limit(connection: Connection, name: str, limit: int) -> None:
+    """What the server announced; written only where it changed. 0: it named no limit."""
+    if size_limit(connection, name) == limit:
+        return
+    connection.execute(_ADD, _row(Health(name)))
+    connection.execute(_SET_SIZE, {"wanted": name, "new_limit": limit or None})
 
 
 def _health(row: Row[Any]) -> Health:
-    return Health(row.name, row.refused_logins, row.suspended_until, row.probes, row.last_error, row.last_success_at, row.last_error_at)
+    return Health(row.name, row.refused_logins, row.suspended_until, row.probes, row.last_error, row.last_success_at, row.last_error_at, row.troubled_since)
 
 
 def _row(one: Health) -> dict[str, Any]:
@@ -71,4 +109,5 @@ def _row(one: Health) -> dict[str, Any]:
         "last_error": one.last_error,
         "last_success_at": one.last_success_at,
         "last_error_at": one.last_error_at,
+        "troubled_since": one.troubled_since,
     }

@@ -6,12 +6,13 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, bindparam, func, or_, select
 
+from core.acknowledge import doubt_in
 from core.conversation import Conversation, LastMail, Said
 from core.decision import EntryKind
 from core.evidence import Evidence
 from core.mail import Address, address_key
 from core.outbox import OutboxState
-from core.verdict import Action
+from core.verdict import Action, Kind, TraceStep
 from gateway.store.items import contacts_of
 from gateway.store.mail_on_item import GONE
 from gateway.store.schema import inbound, inbound_body, known_id, outbox, timeline
@@ -63,6 +64,7 @@ _LAST_MAIL = (
     .order_by(timeline.c.seq.desc())
     .limit(1)
 )
+_NATURE = select(inbound.c.classification, inbound.c.trace).where(inbound.c.id == bindparam("wanted"))
 _FIRST_IDS = select(known_id.c.message_id, known_id.c.at).where(known_id.c.item_id == bindparam("item_id")).order_by(known_id.c.at).limit(1)
 _NEWEST_IDS = select(known_id.c.message_id, known_id.c.at).where(known_id.c.item_id == bindparam("item_id")).order_by(known_id.c.at.desc()).limit(MOST_IDS)
 
@@ -93,6 +95,16 @@ def last_mail(connection: Connection, item_id: str) -> LastMail | None:
         reply_to=tuple(Address(address, name) for name, address in people.get("reply_to", ())),
         weak=row.evidence == Evidence.WEAK.value,
     )
+
+
+def doubt(connection: Connection, last: LastMail | None) -> str:
+    """Why the newest mail of an item gets nothing automatic in return, '' if nothing is known against it: it was automatic itself, or its sender may be forged."""
+    row = connection.execute(_NATURE, {"wanted": last.inbound_id}).first() if last is not None else None
+    if row is None:
+        return ""
+    if row.classification not in ("", Kind.ORDINARY.value):
+        return f"the newest mail of the item is automatic ({row.classification})"
+    return doubt_in(TraceStep(*step) for step in row.trace or ())
 
 
 def references(connection: Connection, item_id: str) -> tuple[str, ...]:

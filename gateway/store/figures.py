@@ -11,6 +11,7 @@ from sqlalchemy import Connection, bindparam, func, select
 from core.outbox import OutboxState
 from gateway.store import connector_status
 from gateway.store.mailbox_figures import MailboxFigures, mailbox_figures
+from gateway.store.outbox_figures import Outgoing, outgoing
 from gateway.store.schema import inbound, item, outbox
 
 INBOUND_STATES = ("new", "working", "done", "unhandled", "held", "quarantined", "duplicate", "ignored", "discarded")
@@ -34,11 +35,12 @@ class Figures:
     oldest_due: float
     items: dict[tuple[str, str], int]
     mailboxes: tuple[MailboxFigures, ...] = ()
+    outgoing: tuple[Outgoing, ...] = ()
     scanner_away: bool = False
 
 
-def figures(connection: Connection, now: datetime, polled: Iterable[str] = ()) -> Figures:
-    """All figures of one moment; every state is there, with 0 if nothing is in it. `polled` names the connectors that are fetched from."""
+def figures(connection: Connection, now: datetime, polled: Iterable[str] = (), sending: Iterable[str] = ()) -> Figures:
+    """All figures of one moment; every state is there, with 0 if nothing is in it. `polled` names the connectors that are fetched from, `sending` those that send."""
     inbounds = {row.state: row.number for row in connection.execute(_INBOUND)}
     messages = {row.state: row.number for row in connection.execute(_OUTBOX)}
     return Figures(
@@ -47,6 +49,7 @@ def figures(connection: Connection, now: datetime, polled: Iterable[str] = ()) -
         outbox={str(state): messages.get(str(state), 0) for state in OutboxState},
         oldest_due=_age(connection.execute(_OLDEST_DUE, {"now": now}).scalar(), now),
         mailboxes=mailbox_figures(connection, polled),
+        outgoing=outgoing(connection, now, tuple(sending)),
         scanner_away=connector_status.health(connection, connector_status.SCANNER).troubled,
         items={(kind, status): count for kind, status, count in connection.execute(_ITEMS)},
     )

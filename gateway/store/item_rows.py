@@ -177,6 +177,8 @@ def _before_json(before: Before | None) -> dict[str, Any] | None:
         "clock": clocks_json(before.clocks),
         "resolution": resolution_json(before.resolution),
         "outbox_id": before.outbox_id,
+        "new_information": before.new_information,
+        "attention": before.attention,
     }
 
 
@@ -193,6 +195,8 @@ def _before_of(said: Mapping[str, Any] | None) -> Before | None:
         clocks=clocks_of(said["clock"]),
         resolution=resolution_of(said["resolution"]),
         outbox_id=said["outbox_id"],
+        new_information=said.get("new_information", False),
+        attention=said.get("attention", ""),
     )
 
 

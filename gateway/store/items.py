@@ -18,6 +18,7 @@ from core.mail import address_key
 from core.refs import FIRST_NUMBER
 from core.work_item import WorkItem
 from gateway.store.item_rows import item_of, item_row
+from gateway.store.prepared import Prepared
 from gateway.store.schema import counter, item, item_contact, item_link, known_id, participant, timeline
 
 ITEM_NUMBER = "item_number"
@@ -68,7 +69,8 @@ _LINKS = select(item_link).where(item_link.c.item_id.in_(bindparam("ids", expand
 _LINK_INSERT = insert(item_link).on_conflict_do_nothing()
 _KNOWN = select(known_id).where(known_id.c.message_id.in_(bindparam("message_ids", expanding=True))).order_by(known_id.c.at, known_id.c.item_id).limit(bindparam("most"))
 _KNOWN_INSERT = insert(known_id).on_conflict_do_nothing()
-_ENTRY_INSERT = timeline.insert()
+_ENTRY_INSERT = Prepared(timeline.insert(), "item_id at kind by text system facts inbound_id outbox_id".split())
+_VERSION = Prepared(select(item.c.version).where(item.c.id == bindparam("its_id")).with_for_update())
 
 
 # ---------------------------------------------------------------- items
@@ -81,6 +83,14 @@ def load(connection: Connection, ids: Iterable[str], *, lock: bool = False) -> d
         return {}
     rows = connection.execute(_BY_IDS_LOCKED if lock else _BY_IDS, {"ids": wanted})
     return {row.id: item_of(row) for row in rows}
+
+
+def fresh(connection: Connection, known: WorkItem) -> WorkItem | None:
+    """An item that was read a moment ago, locked until the transaction ends and as it is now; None if it is gone. Cheap where nobody saved it since."""
+    row = _VERSION.first(connection, {"its_id": known.id})
+    if row is not None and row[0] == known.version:
+        return known
+    return load(connection, (known.id,), lock=True).get(known.id)
 
 
 def by_refs(connection: Connection, refs: Iterable[str], *, lock: bool = False) -> dict[str, WorkItem]:
@@ -245,7 +255,7 @@ def add_known_ids(connection: Connection, known: Iterable[KnownId], now: datetim
 def add_entries(connection: Connection, entries: Sequence[Entry]) -> None:
     """Write lines of timelines in the order given."""
     if entries:
-        connection.execute(_ENTRY_INSERT, [_entry_row(entry) for entry in entries])
+        _ENTRY_INSERT.run_all(connection, [_entry_row(entry) for entry in entries])
 
 
 def _entry_row(entry: Entry) -> dict[str, Any]:

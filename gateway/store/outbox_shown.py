@@ -13,6 +13,7 @@ from core.decision import EntryKind
 from core.mail import Address
 from core.outbox import OutboxMessage, OutboxState
 from core.overtaken import TOLD, WROTE_AT, Kind
+from gateway.store import sent_copies
 from gateway.store.moments import moment_json
 from gateway.store.schema import item, outbox_attempt, state_change, timeline
 
@@ -116,13 +117,30 @@ def detail(connection: Connection, message: OutboxMessage, *, disabled: Collecti
         ),
         "bcc": [str(one.address) for one in message.recipients if one.role == "bcc"],
         "text": shown["text"],
+        "files": [{name: one[name] for name in ("id", "name", "content_type", "size")} for one in draft_files(message) if not one["inline_id"]],
         "tries_left": message.tries_left,
         "log": [
             {"n": row.n, "began_at": moment_json(row.began_at), "ended_at": moment_json(row.ended_at), "outcome": row.outcome, "words": row.words}
             for row in connection.execute(_ATTEMPTS, {"wanted": message.id})
         ],
         "history": history(connection, message.id),
+        **_sent_copy(connection, message.id),
     }
+
+
+def draft_files(message: OutboxMessage) -> list[dict[str, Any]]:
+    """The files that a message carries, as it is sealed from them."""
+    stored: Any = message.content.get("files")
+    return list(stored or ())
+
+
+def _sent_copy(connection: Connection, outbox_id: str) -> dict[str, Any]:
+    """How the copy for the folder Sent fares, while it is not there; {} for most mails."""
+    copy = sent_copies.of(connection, outbox_id)
+    if copy is None:
+        return {}
+    said = {"tries": copy.attempts, "next_at": None if copy.given_up_at else moment_json(copy.due_at), "last_error": copy.last_error}
+    return {"sent_copy": {"state": "given up" if copy.given_up_at else "waiting", **said}}
 
 
 def history(connection: Connection, outbox_id: str) -> list[dict[str, Any]]:

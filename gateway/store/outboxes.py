@@ -176,6 +176,7 @@ def _swap(connection: Connection, was: OutboxMessage, after: OutboxMessage) -> b
         "last_error": after.last_error,
         "first_failed_at": after.first_failed_at,
         "sent_at": after.sent_at,
+        "attachment_count": after.attachment_count,
     }
     done = connection.execute(_CAS, {"its_id": was.id, "was_state": str(was.state), "was_attempts": was.attempts, **values})
     return done.rowcount == 1

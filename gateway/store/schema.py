@@ -425,7 +425,7 @@ outbox = Table(
     Column("lease_by", String(120)),
     Column("queue_id", String(120), nullable=False, default="", server_default=""),  # what the server that took it calls it
     Column("signature", Text, nullable=False, default="", server_default=""),  # DKIM-Signature fields that stand before the bytes
-    Index("ix_outbox_due", "state", "due_at"),
+    Index("ix_outbox_due", "state", "connector", "due_at"),
     Index("ix_outbox_author", "author", "state"),
     Index(None, "sent_at"),
     Index("ix_outbox_item", "item_id", "seq"),
@@ -487,8 +487,25 @@ connector_status = Table(
     Column("last_success_at", Moment),
     Column("last_error_at", Moment),
     Column("next_at", Moment),  # with a rate limit: when the next mail may leave
+    Column("troubled_since", Moment),  # the first trouble of those in a row
+    Column("size_limit", BigInteger),  # what the server announced by SIZE last, in bytes; nothing where it named no limit
 )
 """How each connector fares, kept apart from its configuration (decisions.md 19)."""
+
+alarm = Table(
+    "alarm",
+    metadata,
+    Column("name", String(400), primary_key=True),  # kind/what it is about
+    Column("kind", String(20), nullable=False),  # core.alarms.AlarmKind
+    Column("about", String(320), nullable=False, default=""),
+    Column("detail", Text, nullable=False, default=""),
+    Column("raised_at", Moment, nullable=False),
+    Column("over_at", Moment),  # None: it lasts
+    Column("told_at", Moment),  # the last one of this name that was told (brake)
+    Column("told", Boolean, nullable=False, default=False),  # this one was told, so its end is to be told as well
+    Column("command_due", Boolean, nullable=False, default=False),  # the alarm command is still to be run for it
+)
+"""News of trouble for administrators, one row for each kind and thing; what is told of it is `core/alarms.py`."""
 
 state_change = Table(
     "state_change",

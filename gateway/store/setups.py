@@ -59,6 +59,11 @@ class Setups:
                     self._cached = setup
         return setup
 
+    def locked(self, connection: Connection) -> Setup:
+        """The setup as it is, and nobody else saves another one until this transaction ends: for whoever changes a part of it and saves the whole."""
+        _locked_revision(connection)
+        return self.current(connection)
+
     def save(self, connection: Connection, new: Setup, by: str, now: datetime, *, noted: Mapping[str, str] | None = None) -> tuple[Change, ...]:
         """Make `new` the stored setup, and say what that changed; nothing changed, nothing written. `by` and `noted` are kept in the history.
 
@@ -96,6 +101,12 @@ def load(connection: Connection) -> Setup:
         # On PostgreSQL each statement of a write transaction sees its own moment: read again if somebody saved meanwhile.
         if _revision(connection) == revision:
             return setup
+
+
+def versions(connection: Connection, kind: str) -> dict[str, int]:
+    """Id → version of every configured thing of a kind that is in force."""
+    table = TABLES[kind]
+    return {row.id: row.version for row in connection.execute(select(table.c.id, table.c.version).where(table.c.active))}
 
 
 def _assemble(revision: int, parts: Mapping[str, list[_Stored]]) -> Setup:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from sqlalchemy import ColumnElement, Connection, and_, exists, false, or_, select, true
+from sqlalchemy import ColumnElement, and_, exists, false, or_, true
 
 from core.permissions import Sight
 from core.setup import Setup
@@ -27,16 +25,6 @@ def visible_outbox(sight: Sight) -> ColumnElement[bool]:
         return true()
     about = exists().where(item.c.id == outbox.c.item_id, visible(sight))
     return or_(outbox.c.author.in_(sorted(sight.people)), about)
-
-
-def outbox_ids(connection: Connection, sight: Sight, *, states: Sequence[str] = (), item_id: str = "", limit: int = 500) -> list[str]:
-    """Ids of the mails of the outbox within sight, those due last first."""
-    wanted = [visible_outbox(sight)]
-    if states:
-        wanted.append(outbox.c.state.in_(list(states)))
-    if item_id:
-        wanted.append(outbox.c.item_id == item_id)
-    return list(connection.execute(select(outbox.c.id).where(*wanted).order_by(outbox.c.due_at.desc(), outbox.c.seq.desc()).limit(limit)).scalars())
 
 
 def visible_inbound(sight: Sight, setup: Setup) -> ColumnElement[bool]:

@@ -16,7 +16,9 @@ DESK = "desk"
 """The shelf of files that belong to canned texts."""
 
 _ABOUT = select(*(column for column in stored_file.columns if column.name != "bytes"))
-_ON_SHELF = _ABOUT.where(stored_file.c.shelf == bindparam("its_shelf"), stored_file.c.removed_at.is_(None)).order_by(stored_file.c.created_at, stored_file.c.id)
+_ON_SHELF = _ABOUT.where(stored_file.c.shelf == bindparam("its_shelf"), stored_file.c.removed_at.is_(None)).order_by(
+    stored_file.c.created_at, stored_file.c.name, stored_file.c.id
+)
 _SOME = _ABOUT.where(stored_file.c.id.in_(bindparam("ids", expanding=True)))
 _BYTES = select(stored_file.c.id, stored_file.c.bytes).where(stored_file.c.id.in_(bindparam("ids", expanding=True)))
 _SAME = _ABOUT.where(
@@ -56,7 +58,7 @@ def add(connection: Connection, file_id: str, shelf: str, name: str, content_typ
 
 
 def on_shelf(connection: Connection, shelf: str) -> list[StoredFile]:
-    """The files of an item or of the desk, the oldest first."""
+    """The files of an item or of the desk, the oldest first, those of one moment by name."""
     return [_file(row) for row in connection.execute(_ON_SHELF, {"its_shelf": shelf})]
 
 

@@ -105,6 +105,7 @@ def _mail_out(row: Any, people: Sequence[RowMapping]) -> dict[str, Any]:
         "last_error": row.out_last_error,
         "system": bool(row.out_system),
         "recipients": [{"address": one["address"], "outcome": one["outcome"], "words": one["words"]} for one in people],
+        "attachments": [{name: one[name] for name in ("id", "name", "content_type", "size")} for one in content.get("files") or () if not one["inline_id"]],
     }
 
 

@@ -54,7 +54,7 @@ def _figures(house: House) -> Figures:
     with house.database.read() as connection:
         connectors = house.setups.current(connection).connectors
         polled = [one.name for one in connectors if one.enabled and one.receives and one.incoming.get("kind") in POLLED_KINDS]
-        return figures(connection, house.clock.now(), polled)
+        return figures(connection, house.clock.now(), polled, [one.name for one in connectors if one.sends])
 
 
 def readiness(house: House) -> dict[str, dict[str, Any]]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from typing import Protocol, TypeVar
 
 from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -11,8 +12,19 @@ from prometheus_client.registry import Collector
 
 from gateway.store.figures import UNPROCESSED, Figures
 from gateway.store.mailbox_figures import MailboxFigures
+from gateway.store.outbox_figures import Outgoing
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class _Named(Protocol):
+    """Whatever bears the name of a connector."""
+
+    @property
+    def name(self) -> str: ...
+
+
+One = TypeVar("One", bound=_Named)
 
 
 class RowsCollector(Collector):
@@ -41,14 +53,15 @@ class RowsCollector(Collector):
             items.add_metric(list(labels), count)
         yield items
         yield GaugeMetricFamily("guichet_scanner_away", "1 while the virus scanner does not answer and mail with attachments waits.", float(now.scanner_away))
-        yield from _mailboxes(now.mailboxes)
+        yield from _by_connector(_MAILBOX_GAUGES, now.mailboxes)
+        yield from _by_connector(_OUTGOING_GAUGES, now.outgoing)
 
 
-def _mailboxes(mailboxes: Iterable[MailboxFigures]) -> Iterator[Metric]:
-    """One line per mailbox that is fetched from; moments in seconds since 1970, 0 for never or none."""
-    for name, text, value in _MAILBOX_GAUGES:
+def _by_connector(gauges: Sequence[tuple[str, str, Callable[[One], float]]], found: Sequence[One]) -> Iterator[Metric]:
+    """One line per connector; moments in seconds since 1970, 0 for never or none."""
+    for name, text, value in gauges:
         family = GaugeMetricFamily(name, text, labels=("connector",))
-        for one in mailboxes:
+        for one in found:
             family.add_metric([one.name], value(one))
         yield family
 
@@ -61,6 +74,18 @@ _MAILBOX_GAUGES: tuple[tuple[str, str, Callable[[MailboxFigures], float]], ...] 
     ("guichet_mailbox_stored", "Messages taken in from the mailbox.", lambda one: one.stored),
     ("guichet_mailbox_suspended", "1 while log-ins are refused and somebody must look.", lambda one: one.health.suspended),
     ("guichet_mailbox_troubled", "1 while the last look into the mailbox failed.", lambda one: one.health.troubled),
+)
+
+_OUTGOING_GAUGES: tuple[tuple[str, str, Callable[[Outgoing], float]], ...] = (
+    ("guichet_outbox_due", "Outgoing messages that should have left.", lambda one: one.due),
+    ("guichet_outbox_oldest_due_age_seconds", "How long the one of them that has been due longest has been due.", lambda one: one.oldest_due),
+    ("guichet_outbox_held", "Outgoing messages that a person must release.", lambda one: one.by_state.get("held", 0)),
+    ("guichet_outbox_failed", "Outgoing messages that failed and are still in the Outbox.", lambda one: one.by_state.get("failed", 0)),
+    ("guichet_outbox_unknown", "Outgoing messages of which nobody knows whether they arrived.", lambda one: one.by_state.get("unknown", 0)),
+    ("guichet_connector_suspended", "1 while log-ins for sending are refused and somebody must look.", lambda one: one.health.suspended),
+    ("guichet_connector_troubled", "1 while the last attempt to send met trouble with the connector.", lambda one: one.health.troubled),
+    ("guichet_connector_last_success_timestamp_seconds", "When the connector last did its part in sending.", lambda one: _stamp(one.health.last_success_at)),
+    ("guichet_sent_copies_waiting", "Mails that left and are still to be put into the folder Sent.", lambda one: one.copies_waiting),
 )
 
 

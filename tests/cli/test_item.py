@@ -130,7 +130,7 @@ def test_on_a_terminal_the_author_is_asked(
 ) -> None:
     """decisions.md 16: no and the end of input send nothing, yes and --yes send."""
     _answered_by_bob(guichet, ticket)
-    monkeypatch.setattr("gateway.cli.item.on_a_terminal", lambda: True)
+    monkeypatch.setattr("gateway.cli.item_mail.on_a_terminal", lambda: True)
     said = guichet("item", "mail", ticket, "--text", "Me too.", *more, *ANN, stdin=typed.encode())
     assert said.code == code
     assert said.err.startswith(WARNING) and ("Send it all the same?" in said.err) == (not more)
@@ -139,7 +139,7 @@ def test_on_a_terminal_the_author_is_asked(
 
 def test_nobody_is_asked_when_all_is_quiet(guichet: Guichet, ticket: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing to be warned of, nothing to confirm."""
-    monkeypatch.setattr("gateway.cli.item.on_a_terminal", lambda: True)
+    monkeypatch.setattr("gateway.cli.item_mail.on_a_terminal", lambda: True)
     said = guichet("item", "mail", ticket, "--text", "Hello.", *ANN)
     assert (said.code, said.err) == (0, "")
 

@@ -73,3 +73,104 @@ def test_mail_out_lands_in_the_maildir(installation: Path, ticket: str) -> None:
     """The demo's connectors send into a folder, never to the network."""
     (file,) = (installation / "outgoing" / "new").iterdir()
     assert ticket.encode() in file.read_bytes()
+
+
+def test_a_view_of_the_outbox(guichet: Guichet, ticket: str) -> None:
+    """A-OB-06, A-OB-08, A-OB-19: with --view, what waits, the oldest first, with the columns asked for; alone the view that is kept."""
+    ids = _write(guichet, ticket, 7)
+    assert [mail["id"] for mail in guichet("outbox", "list", "--view", "mine", "--json", *ANN).json] == ids
+    kept = guichet("outbox", "view", "--view", "team", "--columns", "status,author", "--rows", "5", "--json", *ANN).json
+    assert (kept["view"], kept["columns"], kept["rows"]) == ("team", ["status", "author", "to", "subject"], 5)
+    assert {"id": "to", "en": "To", "fr": "À", "field": "to", "sortable": True, "compulsory": True} in kept["there_are"]
+    page = guichet("outbox", "list", "--view", *ANN)
+    assert page.out.splitlines()[0].split() == ["id", "status", "words", "author", "to", "subject"]
+    assert len(page.out.splitlines()) == 6 and page.err.startswith("More: --cursor ")
+    rest = guichet("outbox", "list", "--view", "--cursor", page.err.split()[-1], "--json", *ANN).json
+    assert [mail["id"] for mail in rest] == ids[5:]
+    down = guichet("outbox", "list", "--view", "kept", "--sort", "-subject", "--columns", "next_attempt,scheduled_for", "--json", *ANN)
+    assert down.code == 0 and len(down.json) == 5
+    assert "team" in guichet("outbox", "view", *ANN).out
+    assert guichet("outbox", "view", "--forget", "--json", *ANN).json["view"] == "mine"
+    assert guichet("outbox", "list", "--sort", "subject").code == 64
+    assert guichet("outbox", "list", "--view", "--columns", "x", *ANN).code == 2
+
+
+def test_the_counts(guichet: Guichet, ticket: str) -> None:
+    """A-OB-04: a line for each view, JSON as well."""
+    _write(guichet, ticket, 2)
+    counted = guichet("outbox", "counts", "--json", *ANN).json
+    assert (counted["mine"]["total"], counted["mine"]["statuses"]["queued"]) == (2, 2)
+    lines = guichet("outbox", "counts", *ANN).out.splitlines()
+    assert [line.split()[:2] for line in lines[1:]] == [["mine", "2"], ["team", "2"], ["system", "0"], ["all", "2"]]
+
+
+def test_deeds_by_a_filter(guichet: Guichet, ticket: str) -> None:
+    """A-OB-16: --dry-run tells and does nothing; --reason stands in the history; ids and filters do not mix, and a filter needs --all."""
+    ids = _write(guichet, ticket, 2)
+    dry = guichet("outbox", "hold", "--view", "mine", "--all", "--dry-run", *ANN)
+    assert (dry.code, dry.out) == (0, "".join(f"{id} would be held (queued → held)\n" for id in ids))
+    assert {mail["state"] for mail in guichet("outbox", "list", "--view", "mine", "--json", *ANN).json} == {"queued"}
+    held = guichet("outbox", "hold", "--view", "mine", "--item", ticket, "--after", "2020-01-01", "--all", "--reason", "look at it", "--json", *ANN)
+    assert [one["hold_reason"] for one in held.json] == ["look at it"] * 2
+    assert guichet("outbox", "release", "--connector", "support", "--all", "--json", *ANN).code == 0
+    for wrong in ((), ("--all",), ("--view", "mine"), (ids[0], "--all", "--view", "mine"), (ids[0], "--view", "mine")):
+        assert guichet("outbox", "cancel", *wrong, *ANN).code == 64, wrong
+    assert guichet("outbox", "mark-sent", ids[0], *ANN).code == 2
+
+
+def test_recipients_are_changed(guichet: Guichet, ticket: str) -> None:
+    """E-27: --to, --cc and --bcc replace theirs; “none” empties one."""
+    (id,) = _write(guichet, ticket, 1)
+    assert guichet("outbox", "edit", id, "--to", "zoe@globex.example", "--cc", "a@acme.example", "--cc", "b@acme.example", *ANN).code == 0
+    assert guichet("outbox", "edit", id, "--cc", "none", "--html", "<p>x</p>", *ANN).code == 0
+    shown = guichet("outbox", "show", id, "--json").json
+    assert (shown["to"], shown["cc"]) == (["zoe@globex.example"], [])
+
+
+def test_the_person_is_asked(guichet: Guichet, ticket: str) -> None:
+    """decisions.md 16: a colleague answered, so send-now is refused once with the warning; --anyway sends."""
+    (id,) = _write(guichet, ticket, 1)
+    assert guichet("item", "mail", ticket, "--text", "Done.", "--as", "bob@demo.example").code == 0
+    refused = guichet("outbox", "send-now", id, *ANN)
+    assert refused.code == 2 and "bob@demo.example answered" in refused.err and "--anyway" in refused.err
+    assert guichet("outbox", "send-now", id, "--anyway", *ANN).code == 0
+
+
+def test_sent_mails(guichet: Guichet, ticket: str) -> None:
+    """C-SE-01: what left, with its filters; a range that is too wide is refused."""
+    found = guichet("outbox", "sent", "--team", "--system", "--json").json
+    assert found == [], "nobody has the item yet"
+    assert guichet("item", "do", ticket, "take", *ANN).code == 0
+    (sent,) = guichet("outbox", "sent", "--system", "--to", "alice", "--customer", "Acme", "--from-date", "P1D", "--json", *ANN).json
+    assert (sent["item"], sent["state"]) == (ticket, "sent")
+    assert ticket in guichet("outbox", "sent", *ANN).out
+    assert guichet("outbox", "sent", "--people", "--json", *ANN).json == []
+    assert "90 days" in guichet("outbox", "sent", "--from-date", "2026-01-01", "--to-date", "2026-06-01", *ANN).err
+
+
+def test_a_mail_as_a_file(guichet: Guichet, ticket: str, tmp_path: Path) -> None:
+    """C-SE-02: into a file that is not there yet; what is there is not overwritten."""
+    (sent,) = guichet("outbox", "list", "--state", "sent", "--json").json
+    into = tmp_path / "mail.eml"
+    assert guichet("outbox", "eml", sent["id"], "--out", into).code == 0
+    assert sent["message_id"].encode() in into.read_bytes()
+    again = guichet("outbox", "eml", sent["id"], "--out", into)
+    assert again.code == 2 and "Nothing was written" in again.err
+
+
+def test_an_old_queue(guichet: Guichet, installation: Path, tmp_path: Path) -> None:
+    """A-OB-17: a folder of .eml files comes in as failed; what cannot be read is told and does not keep the others out; a second time all are known."""
+    folder = tmp_path / "old"
+    folder.mkdir()
+    for n in range(2):
+        (folder / f"{n}.eml").write_bytes(b"From: support@demo.example\nTo: a@acme.example\nSubject: Old\nMessage-ID: <%d@old.example>\n\nHello.\n" % n)
+    (folder / "bad.eml").write_bytes(b"no mail at all")
+    (folder / "other.txt").write_bytes(b"not looked at")
+    said = guichet("import", "outbox", folder, "--by", "ann@demo.example")
+    assert (said.code, said.out) == (2, "2 of 3 mails imported; they are sent when somebody retries them.\n")
+    assert "bad.eml: It does not begin with header fields" in said.err
+    listed = guichet("outbox", "list", "--view", "mine", "--json", *ANN).json
+    assert [(mail["state"], mail["last_failure"]) for mail in listed] == [("failed", "imported; never sent by itself")] * 2
+    assert [one.get("known") for one in guichet("import", "outbox", folder / "0.eml", "--json").json] == [True]
+    retried = guichet("outbox", "retry", "--view", "mine", "--text", "imported", "--all", "--json", *ANN)
+    assert {mail["state"] for mail in retried.json} == {"pending_retry"}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from core.evidence import BY_STRANGERS, TABLE, Evidence, Outcome, Standing, draw, outcome
-from core.setup import Strangers
+from core.connector import Connector, PlusMode, Strangers
+from core.evidence import BY_STRANGERS, TABLE, WAYS, Evidence, Outcome, Standing, Way, draw, outcome
 
 E, S, O = Evidence, Standing, Outcome  # noqa: E741
 
@@ -73,3 +73,36 @@ def test_drawing_shows_every_cell() -> None:
             assert str(cell) in drawn
     for setting in BY_STRANGERS:
         assert f"| `{setting}` |" in drawn
+
+
+COUNTS_IN = [
+    (Way.SIGNED_ID, E.STRONG, "off mixed only"),
+    (Way.SIGNED_ADDRESS, E.STRONG, "off mixed only"),
+    (Way.BOUNCE_ADDRESS, E.STRONG, "off mixed only"),
+    (Way.OUTDATED, E.KNOWN, "off mixed only"),
+    (Way.ID, E.KNOWN, "off mixed"),
+    (Way.PLAIN_ADDRESS, E.WEAK, "off mixed"),
+    (Way.SUBJECT, E.WEAK, "off mixed"),
+]
+
+
+@pytest.mark.parametrize(("way", "evidence", "modes"), COUNTS_IN, ids=str)
+def test_ways_and_modes(way: Way, evidence: Evidence, modes: str) -> None:
+    """B3, B-MT-02: what we signed counts in every mode of plus-addressing; *only* takes nothing that anybody else could have written."""
+    assert WAYS[way] == (evidence, frozenset(map(PlusMode, modes.split())))
+    counts = ["counts" if mode in modes.split() else "–" for mode in PlusMode]
+    assert f"| {way} | **{evidence}** | {' | '.join(counts)} |" in draw()
+
+
+def test_every_way_has_its_row() -> None:
+    """Nothing points to an item without standing in the table."""
+    assert set(WAYS) == set(Way) == {way for way, _, _ in COUNTS_IN}
+
+
+@pytest.mark.parametrize("wanted", PlusMode)
+@pytest.mark.parametrize("proved", [False, True])
+def test_a_mode_is_in_force_when_it_is_proved(wanted: PlusMode, proved: bool) -> None:
+    """A mode that was not shown to work is as *off*: nobody's answer may be lost for it."""
+    connector = Connector("c", "support", "support@demo.example", plus_addressing=wanted, plus_proved=proved)
+    assert connector.plus_mode is (wanted if proved else PlusMode.OFF)
+    assert connector.tags_replies is (proved and wanted is not PlusMode.OFF)

@@ -11,10 +11,11 @@ import pytest
 from core.brakes import Brakes, Lately
 from core.conversation import Conversation
 from core.decision import ContactOnItem
-from core.no_answer import MOST_REFERENCES, Asked, no_answer
+from core.no_answer import no_answer
 from core.on_time import alarm
 from core.outbox import Purpose
 from core.status import RESOLVED, WAIT_INFORMATION, WAIT_UNTIL
+from core.told import MOST_REFERENCES, Asked
 from core.wait import Clocks
 from core.work_item import WorkItem
 from tests.core.people import NOW, SETUP, after, came, carl, line, made
@@ -41,7 +42,7 @@ def test_the_customer_is_told(closed: bool) -> None:
     assert (draft.purpose, draft.system_generated, draft.due_at, draft.connector, draft.hold_reason) == (Purpose.NO_ANSWER, True, NOW, "support", "")
     assert [one.address.address for one in draft.recipients] == ["carl@acme.example"]
     assert (draft.from_.address, draft.in_reply_to, draft.references) == ("support@demo.example", "last@acme.example", ("first@x", "ours@demo", "last@acme.example"))
-    assert draft.facts == {"subject": "Printer", "title": "Printer", "closed": "yes" if closed else ""}
+    assert (draft.facts["subject"], draft.facts["title"], draft.facts["closed"]) == ("Printer", "Printer", "yes" if closed else "")
 
 
 AGAINST = [

@@ -314,3 +314,15 @@ class Life(RuleBasedStateMachine):
 
 TestLife = Life.TestCase
 TestLife.settings = settings(max_examples=120, stateful_step_count=40, deadline=None)
+
+
+def test_a_mail_that_does_not_count_then_an_undone_send_and_resolve() -> None:
+    """An example that the life once found: a case with new information, resolved with a mail that is taken back, has its people where D2 has them."""
+    life = Life()
+    life.born(kind="case", process="p-t", draft=False)
+    life.mail_comes(counts=False)
+    life.writes(resolve=True, scheduled=False, user=ANN)
+    (mail,) = [said for said in life.said if said.is_mail]
+    life.applied(mail_taken_back(life.item, mail.outbox_id, by=ANN_KEY, now=life.now, people=PEOPLE))
+    life.people_fit_the_situation()
+    assert (life.item.assignee, life.item.owner, life.item.new_information) == (ANN_KEY, "", True)

@@ -23,14 +23,15 @@ from tests.outbound.drafts import NOW, delivery, make_message
 
 S, E, O = OutboxState, OutboxEvent, Outcome  # noqa: E741
 
-ATTEMPT = {E.CLAIM, E.ACCEPTED, E.TEMPORARY, E.EXHAUSTED, E.PERMANENT, E.UNKNOWN_OUTCOME, E.REPEAT, E.CONNECTOR_TROUBLE, E.LEASE_OVER, E.LEASE_OVER_MARKED}
+ATTEMPT = {E.CLAIM, E.ACCEPTED, E.TEMPORARY, E.EXHAUSTED, E.PERMANENT, E.UNKNOWN_OUTCOME, E.REPEAT, E.CONNECTOR_TROUBLE}
+ATTEMPT |= {E.LEASE_OVER, E.LEASE_OVER_MARKED, E.GIVEN_BACK, E.GIVEN_BACK_RETRY}
 """What a delivery does; the rest is done by people and reports."""
 
 LEGAL = {
-    "queued": "claim→sending cancel→cancelled hold→held send_now→queued edit→queued",
+    "queued": "claim→sending cancel→cancelled hold→held send_now→queued edit→queued retry→pending_retry",
     "held": "release→queued cancel→cancelled edit→held",
     "sending": "accepted→sent temporary→pending_retry exhausted→failed permanent→failed unknown_outcome→unknown repeat→pending_retry "
-    "connector_trouble→pending_retry lease_over→pending_retry lease_over_marked→unknown",
+    "connector_trouble→pending_retry lease_over→pending_retry lease_over_marked→unknown given_back→queued given_back_retry→pending_retry",
     "pending_retry": "claim→sending cancel→cancelled hold→held send_now→pending_retry retry→pending_retry bounce→bounced",
     "sent": "bounce→bounced",
     "failed": "retry→pending_retry cancel→cancelled bounce→bounced",

@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 
+from core.assignment import place_people
 from core.conversation import Conversation, Said
+from core.deeds import ask_of
+from core.on_person import act
 from core.outbox import OutboxState
 from core.refusal import Refused
 from core.resolving import MOST_EARLIER, mail_taken_back, resolved_when_sent, snapshot
@@ -88,6 +91,21 @@ def test_what_counts_as_a_resolution(said: tuple[Said, ...], counts: bool) -> No
     resolution = after(do(item, "resolve", talk=talk)).resolution
     assert resolution is not None
     assert (resolution.outbox_id, resolution.note_seq) == (chosen.outbox_id, None if chosen.is_mail else chosen.seq)
+
+
+SESSIONS = [("no log-in", None, True), ("logged in before", NOW - timedelta(hours=1), True), ("logged in since", NOW + timedelta(minutes=1), False)]
+
+
+@pytest.mark.parametrize(("since", "counts"), [one[1:] for one in SESSIONS], ids=[one[0] for one in SESSIONS])
+def test_what_was_said_in_another_session_does_not_count(since: Any, counts: bool) -> None:
+    """E-31: of the stretch of work and the log-in session, the shorter counts."""
+    item, now = made(place=IN_PROGRESS, assignee=ANN_KEY), NOW + timedelta(hours=1)
+    acting = replace(scene(now=now), session_since=since)
+    if counts:
+        assert after(act(item, "resolve", ask_of({}), acting, Conversation(said=(note(),)))).status is Status.RESOLVED
+        return
+    with pytest.raises(Refused, match="needs a resolution"):
+        act(item, "resolve", ask_of({}), acting, Conversation(said=(note(),)))
 
 
 def test_a_note_with_the_resolution_is_the_resolution() -> None:
@@ -218,6 +236,7 @@ def test_an_undone_send_and_resolve_gives_everything_back(place: Any) -> None:
     """decisions.md 15, E-30: status, reason, people, clocks and resolution are as before the click."""
     clocks = Clocks(answer_within=WEEK, answer_due=NOW + WEEK) if place == WAIT_INFORMATION else Clocks()
     item = made(place=place, owner=BOB_KEY if place == WAIT_INFORMATION else "", clocks=clocks, reason=Reason.NEW_INFORMATION)
+    item = place_people(item, people=SETUP.user_of)
     resolved_now = send_and_resolve(item)
     assert (resolved_now.status, resolved_now.clocks.after_mail) == (Status.RESOLVED, "o-9")
     decision = mail_taken_back(resolved_now, "o-9", by=ANN_KEY, now=NOW + timedelta(seconds=5))
@@ -225,6 +244,25 @@ def test_an_undone_send_and_resolve_gives_everything_back(place: Any) -> None:
     same = ("status", "wait_type", "reason", "assignee", "owner", "queue", "clocks", "resolution", "resolution_method", "before")
     assert {name: getattr(back, name) for name in same} == {name: getattr(item, name) for name in same}
     assert kinds(decision)[:2] == ["delivery", "status"]
+
+
+@pytest.mark.parametrize("kind", ["ticket", "case"])
+@pytest.mark.parametrize("marks", [{"new_information": True}, {"attention": "The mail could not be delivered."}, {}], ids=str)
+@pytest.mark.parametrize("holder", ["assignee", "owner"])
+def test_an_undone_send_and_resolve_gives_the_marks_back(kind: str, marks: dict[str, Any], holder: str) -> None:
+    """decisions.md 15, behaviour.md D2: what called somebody before the click calls again, and whoever has the item stands in the column of its row."""
+    item = place_people(made(kind, TO_DO, **{holder: ANN_KEY}, **marks), people=SETUP.user_of)
+    back = after(mail_taken_back(send_and_resolve(item), "o-9", by=ANN_KEY, now=NOW, people=SETUP.user_of))
+    assert (back.new_information, back.attention) == (item.new_information, item.attention)
+    assert (back.assignee, back.owner, back.queue) == (item.assignee, item.owner, item.queue)
+    assert place_people(back, people=SETUP.user_of) == back
+
+
+def test_an_undo_gives_the_item_to_nobody_who_has_left() -> None:
+    """Whoever had it before the click and is no longer active does not get it back: it stands in its queue."""
+    resolved_now = send_and_resolve(made(place=IN_PROGRESS, assignee=ANN_KEY))
+    back = after(mail_taken_back(resolved_now, "o-9", by=BOB_KEY, now=NOW, people={BOB_KEY}))
+    assert (back.assignee, back.owner, back.queue) == ("", "", "First line")
 
 
 def test_an_undo_after_something_else_happened_only_calls_attention() -> None:

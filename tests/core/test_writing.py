@@ -14,12 +14,13 @@ from core.conversation import A_MOMENT, Conversation, warnings_before_send
 from core.decision import ContactOnItem, Decision
 from core.mail import Address, Importance
 from core.outbox import OutboxState, Purpose
+from core.recipients import MOST_RECIPIENTS, default_recipients, parse_address
 from core.refusal import Refused
 from core.setup import Setup
 from core.status import CLOSED, DRAFT, IN_PROGRESS, RESOLVED, TO_DO, WAIT_INFORMATION, WAIT_PAUSE, Place, ResolutionMethod, Status
 from core.transitions import IllegalTransition
 from core.work_item import WorkItem
-from core.writing import MOST_RECIPIENTS, MOST_REFERENCES, UNDO_CHOICES, Letter, default_recipients, letter_of, parse_address, write_mail
+from core.writing import MOST_REFERENCES, UNDO_CHOICES, Letter, letter_of, write_mail
 from tests.core.people import ANN, NOW, SETUP, after, came, carl, kinds, line, made, note, scene, sent
 
 ANN_KEY, BOB_KEY = "ann@demo.example", "bob@demo.example"
@@ -105,7 +106,7 @@ def test_a_mail_needs_somebody_and_not_everybody() -> None:
 FROM = [
     ("the address they wrote to", {"reply_from": "help@demo.example"}, ("support", "help@demo.example")),
     ("the connector of the item", {"reply_from": ""}, ("support", "support@demo.example")),
-    ("not a connector that only receives", {"reply_from": "inbox@demo.example", "connector": "inbox"}, ("support", "support@demo.example")),
+    ("a mailbox that only receives, by the desk's connector", {"reply_from": "inbox@demo.example", "connector": "inbox"}, ("support", "inbox@demo.example")),
     ("not an address that is gone", {"reply_from": "old@demo.example", "connector": "old"}, ("support", "support@demo.example")),
 ]
 

@@ -181,14 +181,15 @@ class House:
             return items.load(connection, (item_id,))[item_id]
 
     def claim(self, holder: str = "host/1/a", now: datetime | None = None, **more: Any) -> OutboxMessage | None:
-        """Claim the next due message as a dispatcher does."""
+        """Claim the next due message as a dispatcher does, of the first connector that has one."""
         moment = now or self.clock.now()
         names = [connector.name for connector in self.setup.connectors]
         with self.database.lazy() as connection:
-            message = outbox_claims.due(connection, moment, **({"usable": names, "live": names} | more))
-            if message is None:
-                return None
-            return outbox_claims.claim(connection, message, moment, holder=holder, lease_until=moment + timedelta(minutes=30))
+            for name in more.get("usable", names):
+                found = outbox_claims.due(connection, moment, name, live=more.get("live", names))
+                if found:
+                    return outbox_claims.claim(connection, found, moment, holder=holder, lease_until=moment + timedelta(minutes=30))[0]
+        return None
 
     def settle_sent(self, claimed: OutboxMessage) -> None:
         """Everybody accepted."""
@@ -204,7 +205,7 @@ class House:
 
     def plan_of_due(self, connection: Connection) -> str:
         """How the database looks for the next due message."""
-        asked = {"in_state": "queued", "now": NOW, "usable": ["support"], "live": ["support"], "param_1": 1}
+        asked = {"in_state": "queued", "now": NOW, "by_connector": "support", "live": ["support"], "most": 8}
         compiled = outbox_claims._DUE.params(asked).compile(connection, compile_kwargs={"literal_binds": True})
         explain = "EXPLAIN QUERY PLAN " if self.database.is_sqlite else "EXPLAIN "
         return "\n".join(str(row) for row in connection.exec_driver_sql(explain + str(compiled)))

@@ -17,6 +17,8 @@ RESET = "RESET"
 """Break the connection with a TCP reset."""
 TLS = "TLS"
 """Answer 220 and begin TLS."""
+GARBLE = "GARBLE"
+"""Answer 220, and answer the beginning of TLS with nonsense."""
 
 Reply = str | Sequence[str]
 
@@ -95,11 +97,23 @@ class Peer:
     def _session(self, connection: socket.socket) -> None:
         with contextlib.suppress(OSError, ssl.SSLError, _Over):
             if self.implicit_tls:
-                assert self.tls is not None
-                connection = self.tls.wrap_socket(connection, server_side=True)
+                connection = self._encrypted(connection)
             self._talk(connection)
         with contextlib.suppress(OSError):
             connection.close()
+
+    def _encrypted(self, connection: socket.socket) -> socket.socket:
+        """TLS from here on. If it fails the client may read why before the connection closes: what it still says is read to its end."""
+        assert self.tls is not None
+        inside = self.tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
+        try:
+            inside.do_handshake()
+        except ssl.SSLError:
+            inside.settimeout(5)
+            while socket.socket.recv(inside, 4096):
+                pass
+            raise
+        return inside
 
     def _talk(self, connection: socket.socket) -> None:
         lines = connection.makefile("rb")
@@ -116,10 +130,14 @@ class Peer:
             if verb == "STARTTLS" and self._reply("STARTTLS", peek=True) == TLS:
                 self._reply("STARTTLS")
                 connection.sendall(b"220 2.0.0 go ahead\r\n")
-                assert self.tls is not None
-                connection = self.tls.wrap_socket(connection, server_side=True)
+                connection = self._encrypted(connection)
                 lines = connection.makefile("rb")
                 continue
+            if verb == "STARTTLS" and self._reply("STARTTLS", peek=True) == GARBLE:
+                connection.sendall(b"220 2.0.0 go ahead\r\n")
+                connection.recv(10)
+                connection.sendall(b"nonsense, not TLS at all\r\n" * 20)
+                return
             if verb == "MAIL":
                 sender, recipients = _inside(text), []
             if verb == "RCPT":

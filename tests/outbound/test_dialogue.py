@@ -177,6 +177,15 @@ def test_addresses_beyond_ascii_use_smtputf8_where_it_is_offered() -> None:
     assert peer.taken[0].recipients == ["josé@xn--bcher-kva.example"]
 
 
+def test_an_address_beyond_ascii_bars_nobody_else() -> None:
+    """Without SMTPUTF8 at the server that recipient fails with a sentence; the others are asked for, and MAIL does not ask for what is not offered."""
+    delivery, peer = deliver({"EHLO": "250 peer"}, ("josé@acme.example", "carl@acme.example"))
+    outcomes = dict(delivery.recipients)
+    assert (outcomes["carl@acme.example"][0], outcomes["josé@acme.example"][0]) == (A, P)
+    assert "SMTPUTF8" in outcomes["josé@acme.example"][1] and peer.taken[0].recipients == ["carl@acme.example"]
+    assert not any("SMTPUTF8" in command for command in peer.commands)
+
+
 def test_what_the_mark_raises_ends_the_attempt_before_the_dot() -> None:
     """If the mark cannot be written the dot never leaves: the server has not got the mail."""
 
@@ -199,6 +208,15 @@ def test_nobody_listens() -> None:
     delivery = SmtpTransport(server(port)).deliver(Outgoing("id", "", ONE, MAIL), lambda: None)
     assert (delivery.stage, delivery.trouble) == (Stage.CONNECT, Meaning.PASSING)
     assert f"127.0.0.1:{port}" in delivery.words
+
+
+@pytest.mark.parametrize("host", ["no-such-host.invalid", "a..example", "x" * 80 + ".example"])
+def test_a_host_that_is_no_host(host: str) -> None:
+    """A name that nobody knows, or that is none, is passing trouble of the connector with the name in it, and no fault of ours."""
+    from dataclasses import replace
+
+    delivery = SmtpTransport(replace(server(25), host=host)).deliver(Outgoing("id", "", ONE, MAIL), lambda: None)
+    assert (delivery.stage, delivery.trouble) == (Stage.CONNECT, Meaning.PASSING) and host in delivery.words
 
 
 def test_a_server_that_trickles_is_held_to_the_deadline() -> None:

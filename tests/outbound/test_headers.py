@@ -142,7 +142,7 @@ def test_a_date_as_written() -> None:
     assert date_field(datetime(2026, 3, 2, 9, 5, 7, tzinfo=UTC)) == "Date: Mon, 02 Mar 2026 09:05:07 +0000"
 
 
-@given(some.one_of(some.text(max_size=150), some.sampled_from(["résumé été.pdf", "a b.txt", 'a"b\\c.txt', "x" * 100, "報告書" * 20 + ".pdf"])))
+@given(some.one_of(some.text(max_size=150), some.sampled_from(["résumé été.pdf", "a b.txt", "<>", '"x"', 'a"b\\c.txt', "x" * 100, "報告書" * 20 + ".pdf"])))
 def test_file_names_come_back(name: str) -> None:
     """RFC 2231: any name, in pieces where it is long."""
     wanted = one_line(name)

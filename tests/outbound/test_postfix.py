@@ -11,6 +11,9 @@ from core.outbox import Outcome, Recipient
 from core.setup import Setup
 from gateway.clock import FakeClock
 from gateway.keys import Keys
+from gateway.outbound.port import Outgoing
+from gateway.outbound.session import Server
+from gateway.outbound.smtp import SmtpTransport
 from gateway.store.engine import Database
 from tests.conftest import missing
 from tests.outbound.drafts import House, with_connector
@@ -68,3 +71,15 @@ def _retried(house: House) -> bool:
         dispatcher.run_due(1)
         dispatcher.close()
     return house.state() == "sent"
+
+
+def test_postfix_is_asked_for_reports_and_says_what_it_calls_the_mail(postfix: Postfix) -> None:
+    """It offers PIPELINING and DSN: both are used, on one connection for two mails, and the id in its answer is the one in its log."""
+    transport = SmtpTransport(Server("127.0.0.1", postfix.port, security="none", command_timeout=30.0))
+    mail = b"From: support@demo.example\r\nSubject: reports\r\n\r\nHello\r\n"
+    people = ("fine@mailbox.example", "fine+two@mailbox.example")
+    found = [transport.deliver(Outgoing(f"outbox-{n}=", "support@demo.example", people, mail), lambda: None) for n in range(2)]
+    transport.close()
+    assert {outcome for one in found for outcome, _ in one.recipients.values()} == {Outcome.ACCEPTED}
+    assert len({one.queue_id for one in found}) == 2
+    wait_for(lambda: all(f"{one.queue_id}: removed" in postfix.log() for one in found), what="both mails delivered by Postfix under these ids")

@@ -28,12 +28,15 @@ class Giver:
     def __init__(self, fault: TokenTrouble | None = None) -> None:
         self.given = 0
         self.refused: list[str] = []
+        self.always = ""
         self._fault = fault
 
     def __call__(self) -> str:
         if self._fault is not None:
             raise self._fault
         self.given += 1
+        if self.always:
+            return self.always
         return f"token-{self.given}"
 
     def bearer(self, connector: Connector) -> Bearer:
@@ -89,11 +92,41 @@ def test_every_session_asks_for_a_token() -> None:
 
 @pytest.mark.parametrize(("auth", "pardon"), [("xoauth2", ""), ("oauthbearer", "AQ==")])
 def test_a_refused_token_is_told_to_whoever_gave_it(auth: str, pardon: str) -> None:
-    """The server first says what is wrong (334), is answered, and refuses: a log-in refused, and the token will not be given again."""
+    """The server first says what is wrong (334), is answered (XOAUTH2: with nothing), and refuses: the token will not be given again. One more is tried, no third."""
     giver = Giver()
-    delivery, commands = delivered(giver, auth, AUTH=["334 eyJzdGF0dXMiOiI0MDAifQ==", "535 5.7.3 Authentication unsuccessful"])
+    delivery, commands = delivered(giver, auth, AUTH=["334 eyJzdGF0dXMiOiI0MDAifQ==", "535 5.7.3 Authentication unsuccessful"] * 2)
     assert (delivery.stage, delivery.trouble) == (Stage.AUTH, Meaning.LOGIN_REFUSED) and "5.7.3" in delivery.words
-    assert giver.refused == ["token-1"] and commands[1:] == [pardon] and "token-1" not in delivery.words
+    assert giver.refused == ["token-1", "token-2"] and [commands[n] for n in (1, 3)] == [pardon] * 2 and len(commands) == 4
+    assert "token-" not in delivery.words
+
+
+def test_a_token_that_was_taken_back_is_replaced_at_once() -> None:
+    """The second token is another one and is taken: the mail leaves, nobody hears of a refused log-in."""
+    giver = Giver()
+    delivery, commands = delivered(giver, AUTH=["535 5.7.8 revoked", TAKEN])
+    assert [outcome for outcome, _ in delivery.recipients.values()] == [Outcome.ACCEPTED]
+    assert giver.refused == ["token-1"] and len(commands) == 2
+
+
+def test_the_same_token_is_not_tried_twice() -> None:
+    """A provider that gives the refused token again is not believed: no second log-in, no storm."""
+    giver = Giver()
+    giver.always = "token-x"
+    delivery, commands = delivered(giver, AUTH="535 5.7.8 no")
+    assert delivery.trouble is Meaning.LOGIN_REFUSED and len(commands) == 1
+
+
+def test_a_token_that_runs_out_in_a_kept_session_costs_nothing() -> None:
+    """530 at MAIL on a session that was kept: one new session with a new token, and the mail leaves."""
+    giver = Giver()
+    with Peer({"EHLO": OFFERS, "AUTH": TAKEN, "MAIL": ["250 ok", "530 5.7.57 Client not authenticated", "250 ok"]}) as peer:
+        pool = TransportPool(Path("."), {}, bearer=giver.bearer)
+        transport = pool(connector(peer.port))
+        for _ in range(2):
+            delivery = transport.deliver(Outgoing("id", "support@demo.example", ONE, MAIL), lambda: None)
+            assert [outcome for outcome, _ in delivery.recipients.values()] == [Outcome.ACCEPTED]
+        pool.close()
+    assert (giver.given, peer.connections, len(peer.taken)) == (2, 2, 2)
 
 
 def test_a_passing_refusal_does_not_blame_the_token() -> None:

@@ -529,5 +529,3 @@ def test_hold_knows_its_item(example_setup: Setup) -> None:
     verdict = resolved(example_setup, a_mail(from_=STRANGER, in_reply_to=(THEIRS,)), fetched(), a_target(), known=KNOWN).verdicts[0]
     assert (verdict.action, verdict.item_id, verdict.evidence) == (Action.HOLD, "i101203", Evidence.KNOWN)
     assert STRANGER in verdict.because
-
-

@@ -202,7 +202,7 @@ def test_the_due_lookup_uses_its_index(house: House) -> None:
     with house.database.read() as connection:
         plan = house.plan_of_due(connection)
     if house.database.is_sqlite:
-        assert "USING INDEX ix_outbox_due (state=? AND due_at<?)" in plan and "SCAN outbox" not in plan and "TEMP B-TREE" not in plan
+        assert "USING INDEX ix_outbox_due (state=? AND connector=? AND due_at<?)" in plan and "SCAN outbox" not in plan and "TEMP B-TREE" not in plan
         assert "ix_outbox_item (item_id=?" in plan
     else:
         assert "ix_outbox_due" in plan and "Seq Scan on outbox " not in plan
@@ -228,10 +228,10 @@ def test_lists(house: House) -> None:
 def test_any_due(house: House) -> None:
     """Whether the dispatcher has anything to do now."""
     with house.database.read() as connection:
-        assert not outbox_claims.any_due(connection, NOW)
+        assert not outbox_claims.any_due(connection, NOW, ["support"])
     house.queue("d1", due_at=NOW + timedelta(hours=1))
     with house.database.read() as connection:
-        assert outbox_claims.any_due(connection, NOW + timedelta(hours=1)) and not outbox_claims.any_due(connection, NOW)
+        assert outbox_claims.any_due(connection, NOW + timedelta(hours=1), ["support"]) and not outbox_claims.any_due(connection, NOW, ["support"])
 
 
 def test_brakes_count_in_their_windows(house: House) -> None:

@@ -48,6 +48,10 @@ def upgrade() -> None:
     op.add_column("outbox", sa.Column("signature", sa.Text(), server_default="", nullable=False))
     op.add_column("outbox_attempt", sa.Column("queue_id", sa.String(length=120), server_default="", nullable=False))
     op.add_column("connector_status", sa.Column("next_at", sa.BigInteger(), nullable=True))
+    op.add_column("connector_status", sa.Column("troubled_since", sa.BigInteger(), nullable=True))
+    op.add_column("connector_status", sa.Column("size_limit", sa.BigInteger(), nullable=True))
+    op.drop_index("ix_outbox_due", table_name="outbox")
+    op.create_index("ix_outbox_due", "outbox", ["state", "connector", "due_at"], unique=False)
     op.create_index("ix_outbox_author", "outbox", ["author", "state"], unique=False)
     op.create_index(op.f("ix_outbox_sent_at"), "outbox", ["sent_at"], unique=False)
     _configured("canned_text")
@@ -104,6 +108,19 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name=op.f("pk_secret")),
     )
     op.create_table(
+        "alarm",
+        sa.Column("name", sa.String(length=400), nullable=False),
+        sa.Column("kind", sa.String(length=20), nullable=False),
+        sa.Column("about", sa.String(length=320), nullable=False),
+        sa.Column("detail", sa.Text(), nullable=False),
+        sa.Column("raised_at", sa.BigInteger(), nullable=False),
+        sa.Column("over_at", sa.BigInteger(), nullable=True),
+        sa.Column("told_at", sa.BigInteger(), nullable=True),
+        sa.Column("told", sa.Boolean(), nullable=False),
+        sa.Column("command_due", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_alarm")),
+    )
+    op.create_table(
         "sent_copy",
         sa.Column("outbox_id", sa.String(length=64), nullable=False),
         sa.Column("connector", sa.String(length=320), nullable=False),
@@ -121,11 +138,15 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Take them back; drafts, files, secrets and preferences are lost."""
     _rewrite_plus_addressing({"mixed": True, "only": True, "off": False})
-    for table in ("sent_copy", "secret", "preference", "mail_draft", "stored_file", "dkim_key", "canned_text"):
+    for table in ("alarm", "sent_copy", "secret", "preference", "mail_draft", "stored_file", "dkim_key", "canned_text"):
         op.drop_table(table)
     op.drop_index(op.f("ix_outbox_sent_at"), table_name="outbox")
     op.drop_index("ix_outbox_author", table_name="outbox")
+    op.drop_index("ix_outbox_due", table_name="outbox")
+    op.create_index("ix_outbox_due", "outbox", ["state", "due_at"], unique=False)
     with op.batch_alter_table("connector_status", schema=None) as batch_op:
+        batch_op.drop_column("size_limit")
+        batch_op.drop_column("troubled_since")
         batch_op.drop_column("next_at")
     with op.batch_alter_table("outbox_attempt", schema=None) as batch_op:
         batch_op.drop_column("queue_id")

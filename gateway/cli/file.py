@@ -1,0 +1,110 @@
+"""`guichet file`: files of items and of the desk's shelf, which go with mails."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from gateway.cli.house import acting, as_option, json_option, opened
+from gateway.cli.letter_options import uploads
+from gateway.cli.shown import say, say_json, say_table
+
+COLUMNS = ("id", "name", "content_type", "size", "created_at", "created_by", "drafts")
+DESK = "--desk"
+
+
+@click.group()
+def command() -> None:
+    """Files of an item, or with --desk those that canned texts and templates carry.
+
+    \b
+    guichet file add 101203-T invoice.pdf
+    guichet file list 101203-T
+    guichet item mail 101203-T --text "See the file." --file ID
+    guichet file add --desk terms.pdf
+    """
+
+
+def _of(desk: bool, words: tuple[str, ...], more: int) -> tuple[str, tuple[str, ...]]:
+    """The item that is meant, '' for the desk, and the other words. `more`: how many there must be at least."""
+    ref, others = ("", words) if desk else (words[0] if words else "", words[1:])
+    if not desk and not ref:
+        raise click.UsageError("Say which item, or --desk.")
+    if len(others) < more or (not more and others):
+        raise click.UsageError(f"{'REF or ' + DESK + ', then ' if more else ''}{'at least one name is' if more else 'one item is'} expected.")
+    return ref, others
+
+
+desk_option = click.option("--desk", is_flag=True, help="The desk's shelf instead of an item.")
+
+
+@command.command()
+@click.argument("words", nargs=-1, metavar="[REF] PATH...")
+@desk_option
+@click.option("--anyway", is_flag=True, help="Also a file that is kept back as dangerous.")
+@as_option
+@json_option
+@click.pass_context
+def add(ctx: click.Context, /, words: tuple[str, ...], desk: bool, anyway: bool, by: str | None, as_json: bool) -> None:
+    """Put files on the item REF, all or none."""
+    ref, paths = _of(desk, words, 1)
+    given = uploads(tuple(map(Path, paths)))
+    with opened(ctx) as house:
+        kept = house.desk.add_files(ref, acting(house, by), given, anyway=anyway)
+    say_table(kept, COLUMNS, as_json=as_json)
+
+
+@command.command("list")
+@click.argument("words", nargs=-1, metavar="[REF]")
+@desk_option
+@as_option
+@json_option
+@click.pass_context
+def list_(ctx: click.Context, /, words: tuple[str, ...], desk: bool, by: str | None, as_json: bool) -> None:
+    """The files of the item REF, and which drafts carry one."""
+    ref, _ = _of(desk, words, 0)
+    with opened(ctx) as house:
+        found = house.desk.list_files(ref, acting(house, by))
+    say_table(found, COLUMNS, as_json=as_json)
+
+
+@command.command()
+@click.argument("words", nargs=-1, metavar="[REF] ID")
+@desk_option
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="A file that is not there yet; without it standard output.")
+@as_option
+@click.pass_context
+def get(ctx: click.Context, /, words: tuple[str, ...], desk: bool, output: Path | None, by: str | None) -> None:
+    """The bytes of one file."""
+    ref, (id, *_) = _of(desk, words, 1)
+    with opened(ctx) as house:
+        found = house.desk.get_file(ref, id, acting(house, by))
+    if output is None:
+        sys.stdout.buffer.write(found.content)
+        sys.stdout.buffer.flush()
+        return
+    try:
+        with output.open("xb") as target:
+            target.write(found.content)
+    except OSError as fault:
+        raise click.ClickException(f"{output} cannot be written ({(fault.strerror or str(fault)).lower()}); the file is still here.") from None
+    say(f"{output}: {len(found.content)} bytes of “{found.name}”.")
+
+
+@command.command()
+@click.argument("words", nargs=-1, metavar="[REF] ID")
+@desk_option
+@as_option
+@json_option
+@click.pass_context
+def remove(ctx: click.Context, /, words: tuple[str, ...], desk: bool, by: str | None, as_json: bool) -> None:
+    """Take a file away; mails that carry it keep it."""
+    ref, (id, *_) = _of(desk, words, 1)
+    with opened(ctx) as house:
+        gone = house.desk.remove_file(ref, id, acting(house, by))
+    if as_json:
+        say_json(gone)
+    else:
+        say(f"“{gone['name']}” was taken away.")
