@@ -1,5 +1,7 @@
 """Finding what is due with 1,000 and with 1,000,000 rows in the outbox: most of them sent, 100,000 of a connector that is disabled, 100,000 planned.
 
+All are on items: five of each kind on one item, so that those that are due come after mails that were sent, are planned or wait for the connector.
+
     .venv/bin/python -m bench.due [--rows 1000000] [--rounds 7] [--database URL]
 
 Each round looks (`any_due`), finds (`due`) and claims and gives back a batch, many times; the ratio of the medians is printed. Exit 1 above 1.3.
@@ -13,17 +15,17 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 from sqlalchemy import text
 
-from bench.sending import _draft, _setup
+from bench.sending import _draft, _item, _setup
 from core.setup import Setup
 from gateway.clock import SystemClock
 from gateway.keys import Keys
 from gateway.outbound.compose import seal
-from gateway.store import outbox_claims, outboxes
+from gateway.store import items, outbox_claims, outboxes
 from gateway.store.engine import Database
 from gateway.store.schema import metadata
 
@@ -34,7 +36,9 @@ MOST = 1.3
 SHARES = (("disabled", "queued", 10), ("planned", "queued", 10), ("sent", "sent", 1))
 """What the rows are besides those that are due: a name, their state, and which part of all; the last takes the rest."""
 
-COPY = """INSERT INTO outbox ({columns}) SELECT {values} FROM outbox, {numbers} WHERE outbox.id = 'm000000'"""
+PER_ITEM = 5
+LIVE = ["bench"]
+COPY = "INSERT INTO {table} ({columns}) SELECT {values} FROM {table}, {numbers} WHERE {table}.id = '{first}'"
 
 
 def fill(database: Database, rows: int) -> Setup:
@@ -44,33 +48,40 @@ def fill(database: Database, rows: int) -> Setup:
         metadata.drop_all(connection)
         metadata.create_all(connection)
         for n in range(DUE):
-            draft = _draft(n, "", 800, clock)
+            items.save(connection, _item(n, clock))
+            draft = _draft(n, f"i{n}", 800, clock)
             outboxes.insert(connection, draft, seal(draft, setup.connector_named["bench"], setup, keys), now=clock.now())
+    more = max(0, rows // PER_ITEM - DUE)
+    _copies(database, "item", "i0", more, {"id": f"'i' || ({DUE} + n - 1)", "ref": "'more-' || n", "number": "1000000 + n"})
     left = rows - DUE
     for name, state, part in SHARES:
         count = left if part == 1 else rows // part
         left -= count
-        _copies(database, name, state, count, clock.now() + timedelta(days=365 if name == "planned" else -1))
-    with database.durable() as connection:
-        connection.execute(text("ANALYZE"))
+        moment = clock.now() + timedelta(days=365 if name == "planned" else -1)
+        others = {
+            "id": f"'{name}-' || n",
+            "message_id": f"'{name}-' || n",
+            "item_id": f"'i' || ((n - 1) / {PER_ITEM})",
+            "state": f"'{state}'",
+            "due_at": str(int(moment.timestamp() * 1_000_000)),
+            "connector": "'away'" if name == "disabled" else "'bench'",
+        }
+        _copies(database, "outbox", "m000000", count, others)
+    if not database.is_sqlite:  # which does so by itself; SQLite is never told to
+        with database.durable() as connection:
+            connection.execute(text("ANALYZE"))
     return setup
 
 
-def _copies(database: Database, name: str, state: str, count: int, due_at: datetime) -> None:
-    given = {
-        "id": f"'{name}-' || n",
-        "message_id": f"'{name}-' || n",
-        "state": f"'{state}'",
-        "due_at": str(int(due_at.timestamp() * 1_000_000)),
-        "connector": "'away'" if name == "disabled" else "'bench'",
-    }
-    columns = [column.name for column in metadata.tables["outbox"].columns]
-    values = ", ".join(given.get(one, f"outbox.{one}") for one in columns)
+def _copies(database: Database, table: str, first: str, count: int, others: dict[str, str]) -> None:
+    """So many copies of a row with other values in some columns; `n` counts them from 1."""
+    columns = [column.name for column in metadata.tables[table].columns]
+    values = ", ".join(others.get(one, f"{table}.{one}") for one in columns)
     numbers = f"generate_series(1, {count}) AS n"
     if database.is_sqlite:
-        numbers = f"(WITH RECURSIVE up(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM up WHERE n < {count}) SELECT n FROM up)"
+        numbers = f"(WITH RECURSIVE up(n) AS (SELECT 1 WHERE {count} > 0 UNION ALL SELECT n + 1 FROM up WHERE n < {count}) SELECT n FROM up)"
     with database.durable() as connection:
-        connection.execute(text(COPY.format(columns=", ".join(columns), values=values, numbers=numbers)))
+        connection.execute(text(COPY.format(table=table, columns=", ".join(columns), values=values, numbers=numbers, first=first)))
 
 
 def steps(database: Database, clock: SystemClock) -> dict[str, Callable[[], object]]:
@@ -82,12 +93,12 @@ def steps(database: Database, clock: SystemClock) -> dict[str, Callable[[], obje
 
     def find() -> object:
         with database.lazy() as connection:
-            return outbox_claims.due(connection, clock.now(), "bench", live=["bench", "away"], most=8)
+            return outbox_claims.due(connection, clock.now(), "bench", live=LIVE, most=8)
 
     def claim() -> object:
         with database.lazy() as connection:
             now = clock.now()
-            found = outbox_claims.due(connection, now, "bench", live=["bench", "away"], most=8)
+            found = outbox_claims.due(connection, now, "bench", live=LIVE, most=8)
             mine = outbox_claims.claim(connection, found, now, holder="bench", lease_until=now + timedelta(hours=1))
             outbox_claims.give_back(connection, list(zip(found, mine, strict=True)), now)
             return mine

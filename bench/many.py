@@ -23,11 +23,11 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import create_engine, func, select, text
+from sqlalchemy import bindparam, create_engine, func, select, text
 
 from bench.house import BRAKES_RAISED, ROOT, free_port
 from core.mail import Address
@@ -39,6 +39,7 @@ from core.work_item import WorkItem
 from gateway.bootstrap import House, open_house
 from gateway.keys import Keys
 from gateway.outbound.compose import seal
+from gateway.outbound.port import CONNECTIONS
 from gateway.settings import Settings
 from gateway.store import items
 from gateway.store.engine import Database
@@ -50,8 +51,14 @@ from gateway.store.setups import Setups
 
 ADMIN = "root@desk.example.com"
 PER_ITEM = 5
+MANY = ("support", "claims")
+QUIET = "quiet"
 SETTLED = ("sent", "cancelled")
 CHUNK = 2000
+LOOK_EVERY = 0.5
+PEOPLE = 4
+UNDOS_A_SECOND = 15
+FAR = datetime(2100, 1, 1, tzinfo=UTC)
 _ID = re.compile(rb"^Message-ID: <([^>]+)>", re.MULTILINE)
 
 
@@ -65,12 +72,14 @@ class Play:
     message_ids: dict[str, str] = field(default_factory=dict)
     granted: dict[str, bool] = field(default_factory=dict)
     in_time: set[str] = field(default_factory=set)
+    later: tuple[str, ...] = ()
+    killed: int = 0
     unknown: int = 0
     seconds: float = 0.0
 
 
 def setup_for(port: int) -> Setup:
-    """One queue, one administrator, two connectors that send to the sink."""
+    """One queue, one administrator, two connectors with many mails that send to the sink, and a third for those that are undone: it is never behind."""
     way: dict[str, object] = {"kind": "smtp", "host": "127.0.0.1", "port": port, "security": "none", "retry_template": "standard", "unknown": "hold"}
     return Setup(
         name="Bench desk",
@@ -78,30 +87,42 @@ def setup_for(port: int) -> Setup:
         queues=("First line",),
         users=(User("u", ADMIN, "Root", Role.ADMIN),),
         retry_templates=(RetryTemplate("r", "standard", (timedelta(seconds=2), timedelta(seconds=4))),),
-        connectors=tuple(Connector(f"c-{name}", name, f"{name}@desk.example.com", direction="outgoing", outgoing=dict(way)) for name in ("support", "claims")),
+        connectors=tuple(Connector(f"c-{name}", name, f"{name}@desk.example.com", direction="outgoing", outgoing=dict(way)) for name in (*MANY, QUIET)),
         processes=(Process("p", "ticket", "Support", queue="First line"),),
     )
 
 
-def fill(house: House, play: Play, undo: int, seed: int) -> None:
-    """Put the mails into the outbox: most are due now, `undo` of them later, so that people can change their mind."""
-    dice = random.Random(seed)
+def fill(house: House, play: Play, undo: int) -> None:
+    """Put the mails into the outbox: most are due now, the first `undo` of them are given their time by `plan`, so that people can change their mind."""
     with house.database.read() as connection:
         setup = house.setups.current(connection)
     now = house.clock.now()
-    later = set(dice.sample(range(play.mails), undo))
     numbers = iter(range(200_000, 200_000 + play.mails))
     for start in range(0, play.mails, CHUNK):
         rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
         with house.database.durable() as connection:
             for n in range(start, min(start + CHUNK, play.mails)):
-                if n % PER_ITEM == 0:
+                if n <= undo or (n - undo) % PER_ITEM == 0:
                     item = _item(house.clock.new_id(), next(numbers), now)
                     items.save(connection, item)
-                due_at = now + timedelta(seconds=dice.uniform(10, 40)) if n in later else now
-                _add(rows, house, setup, play, item, n, due_at, now)
+                connector = setup.connector_named[QUIET if n < undo else MANY[(n - undo) // PER_ITEM % len(MANY)]]
+                _add(rows, house, setup, play, item, n, connector, FAR if n < undo else now, now)
             for table in (outbox, outbox_recipient, raw_mail, state_change):
                 connection.execute(table.insert(), rows[table.name])
+
+
+def plan(house: House, play: Play, seed: int) -> None:
+    """When those that may be undone are due: one after the other, each at a moment of its own, as quickly as one person can change their mind."""
+    dice = random.Random(seed)
+    later = [one for one, due in play.due.items() if due == FAR]
+    now = house.clock.now()
+    for one in later:
+        play.due[one] = now + timedelta(seconds=dice.uniform(6, 6 + len(later) / UNDOS_A_SECOND))
+    set_due = outbox.update().where(outbox.c.id == bindparam("its_id")).values(due_at=bindparam("when"))
+    with house.database.durable() as connection:
+        if later:
+            connection.execute(set_due, [{"its_id": one, "when": play.due[one]} for one in later])
+    play.later = tuple(later)
 
 
 def _item(item_id: str, number: int, now: datetime) -> WorkItem:
@@ -111,8 +132,9 @@ def _item(item_id: str, number: int, now: datetime) -> WorkItem:
     )  # fmt: skip
 
 
-def _add(rows: dict[str, list[dict[str, Any]]], house: House, setup: Setup, play: Play, item: WorkItem, n: int, due_at: datetime, now: datetime) -> None:
-    connector = setup.connectors[n // PER_ITEM % len(setup.connectors)]
+def _add(
+    rows: dict[str, list[dict[str, Any]]], house: House, setup: Setup, play: Play, item: WorkItem, n: int, connector: Connector, due_at: datetime, now: datetime
+) -> None:
     draft = Draft(
         id=house.clock.new_id(), item_id=item.id, purpose=Purpose.PERSON, connector=connector.name, from_=Address(connector.address, "Root"),
         recipients=(Recipient(Address(f"customer{n}@acme.example")),), due_at=due_at, author=ADMIN, subject=f"Re: Printer {n}", text=f"Answer {n}.\n" * 40,
@@ -159,9 +181,9 @@ class Dispatchers:
 
 
 def change_minds(house: House, play: Play, wanted: Sequence[str], stop: threading.Event) -> None:
-    """A person who undoes each of these mails shortly before it is due: half a second to five seconds, and some a moment too late."""
+    """A person who undoes each of these mails shortly before it is due: half a second to five seconds, or when it is just being sent."""
     dice = random.Random(7)
-    moments = sorted((play.due[one] - timedelta(seconds=dice.choice((0.5, 1.0, 3.0, 5.0, -0.02))), one) for one in wanted)
+    moments = sorted((play.due[one] - timedelta(seconds=dice.choice((0.5, 1.0, 3.0, 5.0, 0.0, -0.02, -0.1, -1.0))), one) for one in wanted)
     for moment, one in moments:
         while not stop.is_set() and house.clock.now() < moment:
             time.sleep(0.002)
@@ -175,10 +197,15 @@ def change_minds(house: House, play: Play, wanted: Sequence[str], stop: threadin
             play.in_time.add(one)
 
 
+def smtp_sink_program() -> str | None:
+    """Where Postfix's sink is, or None."""
+    return shutil.which("smtp-sink", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+
+
 @contextlib.contextmanager
 def smtp_sink(folder: Path, port: int) -> Iterator[None]:
     """Postfix's own sink: one file for each mail, in the order in which they end."""
-    sink = shutil.which("smtp-sink", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    sink = smtp_sink_program()
     if sink is None:
         raise RuntimeError("smtp-sink is not here; install the package postfix.")
     folder.mkdir(parents=True)
@@ -205,7 +232,7 @@ def taken(folder: Path) -> list[tuple[str, int]]:
 
 
 def judge(play: Play, mails: list[tuple[str, int]], states: dict[str, str], on_the_wire: int = 0) -> list[str]:
-    """What does not hold, as sentences; nothing if all is well. `on_the_wire`: threads that were killed while they sent, each with one mail at most."""
+    """What does not hold, as sentences; nothing if all is well. `on_the_wire`: connections of processes that were killed, each with one mail at most."""
     wrong: list[str] = []
     if play.unknown > on_the_wire:
         wrong.append(f"{play.unknown} mails are of unknown outcome, and at most {on_the_wire} were on the wire")
@@ -226,9 +253,10 @@ def judge(play: Play, mails: list[tuple[str, int]], states: dict[str, str], on_t
     late = [one for one in play.in_time if not play.granted.get(one)]
     if late:
         wrong.append(f"{len(late)} undo requests in time were not granted")
+    wrong += [f"the undo of {one} was granted and it is {states[one]}" for one, granted in play.granted.items() if granted and states[one] != "cancelled"]
     order: dict[str, list[int]] = defaultdict(list)
     for one, message_id in play.message_ids.items():  # in the order in which they were written
-        if message_id in at and play.due[one] == min(play.due.values()):
+        if message_id in at and one not in play.later:
             order[play.item_of[one]].append(at[message_id])
     mixed = sum(moments != sorted(moments) for moments in order.values())
     if mixed:
@@ -236,31 +264,33 @@ def judge(play: Play, mails: list[tuple[str, int]], states: dict[str, str], on_t
     return wrong
 
 
-def play_out(house: House, play: Play, dispatchers: Dispatchers, undo: int, *, kill: bool, patience: float) -> dict[str, str]:
-    """Run until everything is settled; the state of each mail then."""
+def play_out(house: House, play: Play, dispatchers: Dispatchers, *, kill: int, patience: float) -> dict[str, str]:
+    """Run until everything is settled, and kill so many dispatchers once on the way; the state of each mail then."""
     stop = threading.Event()
-    later = [one for one, due in play.due.items() if due > min(play.due.values())][:undo]
-    person = threading.Thread(target=change_minds, args=(house, play, later, stop))
+    people = [threading.Thread(target=change_minds, args=(house, play, play.later[n::PEOPLE], stop)) for n in range(PEOPLE)]
     began = time.monotonic()
-    person.start()
-    kills = list(range(len(dispatchers.processes))) if kill else []
+    for person in people:
+        person.start()
+    kills = list(range(kill))
     while time.monotonic() - began < patience:
-        time.sleep(1.0)
+        time.sleep(LOOK_EVERY)
         with house.database.read() as connection:
-            counts = dict(connection.execute(select(outbox.c.state, func.count()).group_by(outbox.c.state)).all())
+            counts = {str(state): int(n) for state, n in connection.execute(select(outbox.c.state, func.count()).group_by(outbox.c.state))}
         open_ones = sum(n for state, n in counts.items() if state not in (*SETTLED, "unknown", "failed"))
-        if kills and open_ones < play.mails * (len(kills) + 1) // (len(dispatchers.processes) + 2):
+        if kills and open_ones < play.mails * len(kills) // (kill + 1):
             dispatchers.kill_one(kills.pop())
-        if not open_ones and not person.is_alive():
+            play.killed += 1
+        if not open_ones and not any(person.is_alive() for person in people):
             break
     play.seconds = time.monotonic() - began
     stop.set()
-    person.join()
+    for person in people:
+        person.join()
     with house.database.read() as connection:
         return {row.id: row.state for row in connection.execute(select(outbox.c.id, outbox.c.state))}
 
 
-def run(folder: Path, url: str, *, mails: int, dispatchers: int, undo: int, kill: bool = False, patience: float = 3600.0) -> tuple[Play, list[str], dict[str, str]]:
+def run(folder: Path, url: str, *, mails: int, dispatchers: int, undo: int, kill: int = 0, patience: float = 3600.0) -> tuple[Play, list[str], dict[str, str]]:
     """One play on an empty database; returns it, what does not hold, and the states."""
     port = free_port()
     (folder / "guichet.toml").write_text(f'[database]\nurl = "{url}"\n', "utf-8")
@@ -271,19 +301,20 @@ def run(folder: Path, url: str, *, mails: int, dispatchers: int, undo: int, kill
     with house.database.durable() as connection:
         Setups(house.clock).save(connection, setup_for(port), "bench", house.clock.now())
     play = Play(mails)
-    fill(house, play, undo, seed=1)
+    fill(house, play, undo)
     environment = {**os.environ, **BRAKES_RAISED, "GUICHET_CONFIG": str(folder / "guichet.toml"), "PYTHONPATH": str(ROOT)}
     with smtp_sink(folder / "sink", port):
         processes = Dispatchers(folder, dispatchers, environment)
+        plan(house, play, seed=1)
         try:
-            states = play_out(house, play, processes, undo, kill=kill, patience=patience)
+            states = play_out(house, play, processes, kill=kill, patience=patience)
         finally:
             processes.stop()
     found = taken(folder / "sink")
     play.unknown = sum(state == "unknown" for state in states.values())
     house.close()
-    threads = settings.workers.dispatch_threads + 1  # and the one that sweeps
-    return play, judge(play, found, states, dispatchers * threads if kill else 0), states
+    on_the_wire = play.killed * len(setup_for(port).connectors) * CONNECTIONS
+    return play, judge(play, found, states, on_the_wire), states
 
 
 def main() -> int:
@@ -309,7 +340,7 @@ def main() -> int:
             connection.execute(text("CREATE DATABASE many"))
         engine.dispose()
         url = cluster.url.set(database="many").render_as_string(hide_password=False)
-        play, wrong, states = run(folder, url, mails=asked.mails, dispatchers=asked.dispatchers, undo=asked.undo, kill=asked.kill)
+        play, wrong, states = run(folder, url, mails=asked.mails, dispatchers=asked.dispatchers, undo=asked.undo, kill=asked.dispatchers if asked.kill else 0)
     finally:
         cluster.stop()
         shutil.rmtree(folder, ignore_errors=True)

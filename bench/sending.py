@@ -212,7 +212,7 @@ def counted(outbox_: Outbox) -> Iterator[Counter[str]]:
 
 
 def _setup(port: int) -> Setup:
-    outgoing: dict[str, object] = {"kind": "smtp", "host": "127.0.0.1", "port": port, "security": "none"}
+    outgoing: dict[str, object] = {"kind": "smtp", "host": "127.0.0.1", "port": port, "security": "none", "connections": 8}
     return Setup(
         default_connector="bench",
         queues=("First line",),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from core import automatic
+from core.blocking import blocked
 from core.brakes import Lately, why_held
 from core.language import language_of
 from core.mail import Address, Mail
@@ -134,7 +135,8 @@ def _copies(asked: Asked, author: Address) -> Iterator[Address]:
     for address in asked.mail.cc if company else ():
         wanted = asked.facts.known_people.get(address.key) == company and address.key != author.key
         wanted = wanted and (not asked.item.test or is_test_contact(asked.setup, address.address))
-        if wanted and given < MOST_CC and not asked.setup.is_ours(address.address) and address.key not in asked.facts.suppressed:
+        unwanted = asked.setup.is_ours(address.address) or address.key in asked.facts.suppressed or blocked(asked.setup, address.key) is not None
+        if wanted and given < MOST_CC and not unwanted:
             given += 1
             yield address
 

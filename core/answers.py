@@ -58,6 +58,10 @@ class Judged:
     because: str = ""
 
 
+SEND_AS = "the connector's account may not send as the address in From; write from another address, or have the right given to the account"
+_NO_RELAY = r"relay(?:ing)? (?:access )?(?:is )?(?:denied|not permitted|prohibited)|unable to relay"
+_OUR_MACHINE = r"^(?!.*(?:\bsaid:|gr[ea]y-?list)).*(?:client host (?:\[\S{1,60}\] )?(?:rejected|blocked)|helo command rejected)"
+"""Not where the server quotes what the next one said to it."""
 _GOOGLE = "Gmail: support.google.com/a/answer/3726730"
 _MICROSOFT = "Exchange Online: non-delivery reports and SMTP AUTH submission, learn.microsoft.com"
 _POSTFIX = "Postfix, postconf(5) and smtpd"
@@ -70,6 +74,8 @@ ROWS: tuple[Row, ...] = (
     # ---------------------------------------------------------------- encryption and log-in
     Row((_S.MAIL, *MAILS, _S.AUTH), "530 538 523", "5.7.0 5.7.10 5.7.11 -", "starttls|encrypt|tls", _M.TROUBLE, "it wants encryption first", f"{_GOOGLE}; RFC 4954"),
     Row((_S.MAIL, *MAILS), "530", "5.7.0 5.7.1 5.7.57 5.5.1 -", r"^(?!.*RESOLVER\.)", _M.TROUBLE, "it wants us to log in", f"{_GOOGLE}; {_MICROSOFT}"),
+    Row((_S.EHLO,), "421", "4.7.1", "client certificate", _M.TROUBLE, "it wants a certificate of ours, one that it trusts", f"{_POSTFIX} (smtpd_tls_req_ccert)"),
+    Row((_S.AUTH,), "550", "5.7.30", "", _M.LOGIN_REFUSED, "it takes no passwords any more; set auth to xoauth2", _MICROSOFT),
     Row((_S.AUTH,), "535", "5.7.139", "", _M.LOGIN_REFUSED, "this way of logging in is switched off for the mailbox or the tenant", _MICROSOFT),
     Row((_S.AUTH,), "534", "5.7.9 5.7.14", "", _M.LOGIN_REFUSED, "it wants an application password, or a log-in by browser first", _GOOGLE),
     Row((_S.AUTH,), "535", "", "", _M.LOGIN_REFUSED, "user name or secret is wrong", f"RFC 4954; {_GOOGLE}; {_MICROSOFT}"),
@@ -83,22 +89,35 @@ ROWS: tuple[Row, ...] = (
     Row(MAILS, "5*", "5.1.90 5.7.232 5.7.233", "", _M.PASSING, "the quota of the day is used up", _MICROSOFT),
     Row(MAILS, "55*", "", r"SubmissionQuota|daily (?:user |smtp )?(?:sending|relay) (?:limit|quota)", _M.PASSING, "the quota of the connector is used up",
         f"{_GOOGLE}; {_MICROSOFT}"),
+    Row(MAILS, "454", "-", "throttling failure", _M.PASSING, "the rate or the quota of the day is used up", "Amazon SES: docs.aws.amazon.com/ses, sending quota errors"),
+    Row(MAILS, "55*", "", "exceeded the max (?:emails|defers and failures) per hour", _M.PASSING, "the quota of the hour is used up", "Exim under cPanel"),
+    Row(MAILS, "55*", "5.4.6", "unusual sending activity", _M.PASSING, "our account is held back for a while", "Zoho Mail: help.zoho.com"),
     Row(MAILS, "432", "4.3.2", "recipient thread limit", _M.TEMPORARY, "the recipient gets too much mail just now", _MICROSOFT),
     Row(MAILS, "432", "", "", _M.PASSING, "too many connections at once", _MICROSOFT),
     Row(MAILS, "421", "4.7.0", "(?:for|in) RCPT domain", _M.TEMPORARY, "the recipient's domain does not want it now", _GOOGLE),
+    Row(MAILS, "421", "4.7.0 -", "too many errors", _M.TEMPORARY, "it refused so many recipients that it hung up", f"{_POSTFIX} (smtpd_hard_error_limit)"),
+    Row(MAILS, "450 451", "", r"too many recipients from", _M.PASSING, "it slows us down", f"{_POSTFIX} (smtpd_client_recipient_rate_limit)"),
     Row(
         MAILS, "421 450 451", "4.7.0 4.7.28 4.4.5 4.7.500 4.7.501 4.7.55* 4.7.65*",
         r"rate|too many|too fast|try again later|server busy|temporarily (?:blocked|deferred)|volume",
         _M.PASSING, "it slows us down", f"{_GOOGLE}; {_MICROSOFT}; Yahoo TSS04",
     ),
-    Row(MAILS, "5*", "5.1.7 5.1.8", "", _M.TROUBLE, "our sender address is not taken", f"{_POSTFIX} (reject_unknown_sender_domain); {_MICROSOFT}"),
-    Row(MAILS, "5*", "5.7.60 5.2.252", "", _M.TROUBLE, "the account may not send as this sender", _MICROSOFT),
-    Row(MAILS, "55*", "", r"SendAsDenied|permissions? to send as|not owned by user", _M.TROUBLE, "the account may not send as this sender",
-        f"{_MICROSOFT}; {_POSTFIX} (reject_sender_login_mismatch)"),
+    Row(MAILS, "5*", "5.1.8", "bad outbound sender", _M.TROUBLE, "our account is blocked as a bad sender", _MICROSOFT),
     Row(
         MAILS, "5*", "5.7.501 5.7.502 5.7.503 5.7.511 5.7.606 5.7.607 5.7.608 5.7.609 5.7.61* 5.7.62* 5.7.63* 5.7.64* 5.7.705 5.7.708 5.7.750", "",
         _M.TROUBLE, "our account or address is blocked", _MICROSOFT,
     ),
+    Row(MAILS, "4*", "", _OUR_MACHINE, _M.PASSING, "it does not know our machine, or not its name", f"{_POSTFIX} (reject_unknown_client_hostname)"),
+    Row(MAILS, "5*", "", _OUR_MACHINE, _M.TROUBLE, "it takes nothing from our machine: the connector must log in, or its name or address is refused",
+        f"{_POSTFIX} (permit_sasl_authenticated, reject; reject_rbl_client; reject_non_fqdn_helo_hostname)"),
+    Row(MAILS, "55*", "", r"^(?!.*\bsaid:).*sender address rejected: not logged in$", _M.TROUBLE, "it wants us to log in",
+        f"{_POSTFIX} (reject_unauthenticated_sender_login_mismatch)"),
+    # ---------------------------------------------------------------- about the sender of this mail: another mail by the same connector may bear another one
+    Row(MAILS, "5*", "5.1.7 5.1.8", "", _M.PERMANENT, "our sender address is not taken", f"{_POSTFIX} (reject_unknown_sender_domain); {_MICROSOFT}"),
+    Row(MAILS, "5*", "5.7.60 5.2.252", "", _M.PERMANENT, SEND_AS, _MICROSOFT),
+    Row(MAILS, "55*", "", r"SendAsDenied|permissions? to send as|not owned by user|not logged in as owner", _M.PERMANENT, SEND_AS,
+        f"{_MICROSOFT}; {_POSTFIX} (reject_sender_login_mismatch)"),
+    Row(MAILS, "55*", "", r"^(?!.*\bsaid:).*sender address rejected", _M.PERMANENT, "our sender address is not taken", f"{_POSTFIX} (check_sender_access)"),
     # ---------------------------------------------------------------- about this mail, said at MAIL already
     Row(PARAMETERS, "5*", "5.3.4 5.2.3", "", _M.PERMANENT, "the mail is too big", f"RFC 1870; {_POSTFIX}; {_GOOGLE}"),
     Row(PARAMETERS, "552 523", "-", "size|too (?:big|large)|exceed", _M.PERMANENT, "the mail is too big", "RFC 1870; Exim"),
@@ -106,12 +125,16 @@ ROWS: tuple[Row, ...] = (
     Row(PARAMETERS, "5*", "5.6.3", "", _M.PERMANENT, "it takes no 8-bit mail", "RFC 6152"),
     # ---------------------------------------------------------------- about a recipient
     Row(MAILS, "4*", "", "gr[ea]y-?list", _M.TEMPORARY, "greylisting: it wants to see us again", "postgrey, Postfix, Exim, Broadcom 451 4.7.1"),
+    Row(MAILS, "45*", "", _NO_RELAY, _M.TEMPORARY, "the server hands on no mail to this recipient for us; look whether the connector logs in",
+        f"{_POSTFIX} (defer_unauth_destination)"),
     Row(MAILS, "450 451", "4.7.1 4.2.0", "", _M.TEMPORARY, "refused for now by a policy, most often greylisting", "milter-greylist, rspamd"),
     Row(MAILS, "4*", "4.2.2", "", _M.TEMPORARY, "the mailbox is full; room may be made", f"RFC 3463; {_GOOGLE}; Dovecot"),
     Row(MAILS, "5*", "5.2.2", "", _M.PERMANENT, "the mailbox is full, and the server does not expect that to change", f"RFC 3463; {_GOOGLE}; Dovecot"),
     Row(MAILS, "4*", "4.2.1", "", _M.TEMPORARY, "the recipient gets too much mail just now", _GOOGLE),
-    Row(MAILS, "45*", "4.3.1 4.3.0 4.3.2", "", _M.TEMPORARY, "the server has trouble of its own", f"{_POSTFIX}; {_GOOGLE}"),
+    Row(MAILS, "45*", "4.3.1 4.3.0 4.3.2 4.3.5", "", _M.TEMPORARY, "the server has trouble of its own", f"{_POSTFIX}; {_GOOGLE}"),
     Row(MAILS, "45*", "4.7.320 4.7.321 4.7.322 4.7.323 4.7.324 4.7.325", "", _M.TEMPORARY, "TLS between it and the next server fails", _MICROSOFT),
+    Row(MAILS, "4*", "4.1.1", "", _M.TEMPORARY, "the server does not know the address for now, or is still checking it",
+        f"{_POSTFIX} (reject_unverified_recipient, soft_bounce)"),
     Row(MAILS, "4*", "4.4.* 4.1.*", "", _M.TEMPORARY, "the next server or its name cannot be found or reached just now", f"{_POSTFIX}; {_MICROSOFT}"),
     Row(MAILS, "55*", "5.1.10 5.7.27", "", _M.PERMANENT, "the domain or the recipient takes no mail", f"RFC 7505; {_MICROSOFT}"),
     Row(MAILS, "5*", "5.1.1 5.1.2 5.1.3 5.1.0", "", _M.PERMANENT, "there is no such address", f"RFC 3463; {_POSTFIX}; {_GOOGLE}"),
@@ -121,8 +144,10 @@ ROWS: tuple[Row, ...] = (
     Row(MAILS, "5*", "5.4.1", "", _M.PERMANENT, "the recipient's domain does not know the address", _MICROSOFT),
     Row(MAILS, "5*", "5.4.6 5.4.14", "", _M.PERMANENT, "the mail goes in circles at their side", f"RFC 3463; {_MICROSOFT}"),
     Row(MAILS, "5*", "5.6.*", "", _M.PERMANENT, "its content is not taken", f"RFC 3463; {_MICROSOFT}"),
-    Row(MAILS, "55*", "", r"relay(?:ing)? (?:access )?(?:is )?(?:denied|not permitted|prohibited)|unable to relay", _M.PERMANENT,
+    Row(MAILS, "55*", "", _NO_RELAY, _M.PERMANENT,
         "the server hands on no mail to this recipient for us; look whether the connector logs in", f"{_POSTFIX}; Exim; {_MICROSOFT}"),
+    Row(MAILS, "55*", "5.7.1", r"recipient address rejected: access denied", _M.PERMANENT,
+        "the server takes no mail to this recipient from us; look whether the connector logs in", f"{_POSTFIX} (permit_sasl_authenticated, reject)"),
     Row(MAILS, "5*", "5.7.*", "", _M.PERMANENT, "refused by a policy or as spam", f"RFC 3463; {_POSTFIX}; {_GOOGLE}; {_MICROSOFT}"),
     # ---------------------------------------------------------------- about the conversation
     Row(

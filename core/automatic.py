@@ -6,6 +6,7 @@ from collections.abc import Callable, Container
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from core.blocking import blocked
 from core.brakes import Brakes, Lately, why_not
 from core.decision import Entry, EntryKind
 from core.mail import Address
@@ -69,19 +70,24 @@ def _stranger_to_tests(asked: Asked) -> str:
     return f"a test item: it mails nobody but test contacts, and {asked.person.address} is none"
 
 
+def _blocked(asked: Asked) -> str:
+    """B-BL-01: also whoever is not the sender of a mail, and for what is put on the list later."""
+    return "the block list says that this address gets no automatic mail" if asked.person is not None and blocked(asked.setup, asked.person.key) else ""
+
+
 def _suppressed(asked: Asked) -> str:
     return "mail to this address came back" if asked.person is not None and asked.person.key in asked.suppressed else ""
 
 
 def _voiceless(asked: Asked) -> str:
-    return "" if answering(asked.setup, asked.connector, "") is not None else "no connector of ours sends mail"
+    return "" if answering(asked.setup, asked.connector, asked.item.reply_from) is not None else "no connector of ours sends mail"
 
 
 def _braked(asked: Asked) -> str:
     return why_not(asked.brakes, asked.lately)
 
 
-REASONS: tuple[Callable[[Asked], str], ...] = (_unwanted, _doubtful, _unwritable, _ours, _stranger_to_tests, _suppressed, _voiceless, _braked)
+REASONS: tuple[Callable[[Asked], str], ...] = (_unwanted, _doubtful, _unwritable, _ours, _stranger_to_tests, _blocked, _suppressed, _voiceless, _braked)
 """Each answers '' or why nothing is sent; the first that does is told (contract section 6, decisions.md 9)."""
 
 

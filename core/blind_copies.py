@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from core.mail import Address
-from core.outbox import Draft, Recipient
+from core.outbox import COPY, Draft, Recipient
 from core.setup import Setup
 from core.test_mode import FACT
-
-ROLE = "sys"
 
 
 def with_blind_copies(draft: Draft, setup: Setup) -> Draft:
@@ -22,4 +20,4 @@ def with_blind_copies(draft: Draft, setup: Setup) -> Draft:
         return draft
     there = {one.address.key for one in draft.recipients}
     copies = {one.key: one for one in map(Address, setup.bcc_all) if one.key not in there and not setup.is_ours(one.address)}
-    return replace(draft, recipients=(*draft.recipients, *(Recipient(one, ROLE) for one in copies.values())))
+    return replace(draft, recipients=(*draft.recipients, *(Recipient(one, COPY) for one in copies.values())))

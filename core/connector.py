@@ -23,7 +23,7 @@ class PlusMode(StrEnum):
     MIXED = "mixed"
     """Reply-To carries a signed plus-address; everything else counts as before."""
     ONLY = "only"
-    """As mixed, and a line in each mail says how to answer (B-MT-07); numbers in subjects and ids that we did not sign prove nothing any more."""
+    """As mixed, and a line in each mail says how to answer (B-MT-07); references in subjects and unsigned plus-addresses prove nothing any more."""
 
 
 class Provider(StrEnum):

@@ -15,6 +15,9 @@ UNSENT = frozenset({OutboxState.QUEUED, OutboxState.HELD, OutboxState.SENDING, O
 NEVER_ARRIVED = frozenset({OutboxState.CANCELLED, OutboxState.FAILED, OutboxState.BOUNCED})
 """A mail in one of these states has answered nobody (E-31)."""
 
+MOST_REFERENCES = 40
+"""Ids that are kept with a mail; its header names fewer of them (`gateway/outbound/compose.py`)."""
+
 A_MOMENT = timedelta(minutes=5)
 """How long a colleague's answer counts as "a moment ago" (decisions.md 16)."""
 
@@ -91,6 +94,11 @@ class Conversation:
     def mail(self, outbox_id: str) -> Said | None:
         """What is known of an outgoing mail of the item."""
         return next((said for said in self.said if said.outbox_id == outbox_id), None)
+
+    def thread_to(self, parent: str) -> tuple[str, ...]:
+        """The ids that a mail answering `parent` ('' = none) names in References: the first of the thread and the newest, the parent last."""
+        ids = tuple(dict.fromkeys((*(one for one in self.references if one != parent), *((parent,) if parent else ()))))
+        return ids[:1] + ids[1:][-(MOST_REFERENCES - 1) :]
 
     def tagged(self, *tags: str) -> tuple[Address, ...]:
         """The contacts with one of these tags, those with an earlier tag first."""

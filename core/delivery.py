@@ -129,6 +129,8 @@ class Delivery:
     """What the server that took the mail calls it, '' where it did not say."""
     size_limit: int | None = None
     """The most bytes that the server takes, as it announced; 0: it named no limit, None: nobody asked it."""
+    put_off: bool = False
+    """Our own database was away before the final dot: that is no attempt, and says nothing of the connector."""
 
 
 def clean_words(text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from core.mail import Importance, address_key
 from core.original import LetterKind
@@ -82,7 +83,7 @@ def saved(draft: MailDraft, content: Content, scene: Scene, *, version: int | No
 def opened(draft: MailDraft, scene: Scene, *, take_over: bool = False) -> MailDraft:
     """The draft, open for this person for ten minutes. `take_over`: also where another has it open, which leaders of theirs and administrators may."""
     if take_over and other_editor(draft, scene) and not _may_take_over(draft, scene):
-        raise Refused(f"{_has_it(draft)} Only the leader of their team or an administrator can take it over.")
+        raise Refused(f"{_has_it(draft, scene)} Only the leader of their team or an administrator can take it over.")
     if not take_over:
         require_free(draft, scene)
     return _held(draft, scene)
@@ -96,7 +97,7 @@ def closed(draft: MailDraft, scene: Scene) -> MailDraft:
 def require_free(draft: MailDraft, scene: Scene) -> None:
     """Raises Refused naming who has the draft open, and until when."""
     if other_editor(draft, scene):
-        raise Refused(_has_it(draft))
+        raise Refused(_has_it(draft, scene))
 
 
 def other_editor(draft: MailDraft, scene: Scene) -> str:
@@ -125,8 +126,9 @@ def _may_take_over(draft: MailDraft, scene: Scene) -> bool:
     return scene.user.role is Role.ADMIN or draft.editor in team
 
 
-def _has_it(draft: MailDraft) -> str:
-    until = draft.editor_until.strftime("%H:%M UTC") if draft.editor_until is not None else "now"
+def _has_it(draft: MailDraft, scene: Scene) -> str:
+    zone = ZoneInfo(scene.user.timezone or scene.setup.timezone or "UTC")
+    until = f"{draft.editor_until.astimezone(zone):%H:%M %Z}" if draft.editor_until is not None else "now"
     return f"{draft.editor} has this draft open until {until}, or longer if they save it."
 
 

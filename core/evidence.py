@@ -42,12 +42,12 @@ WAYS: dict[Way, tuple[Evidence, frozenset[PlusMode]]] = {
     Way.SIGNED_ADDRESS: (Evidence.STRONG, _ALWAYS),
     Way.BOUNCE_ADDRESS: (Evidence.STRONG, _ALWAYS),
     Way.OUTDATED: (Evidence.KNOWN, _ALWAYS),
-    Way.ID: (Evidence.KNOWN, _NOT_ONLY),
+    Way.ID: (Evidence.KNOWN, _ALWAYS),
     Way.PLAIN_ADDRESS: (Evidence.WEAK, _NOT_ONLY),
     Way.SUBJECT: (Evidence.WEAK, _NOT_ONLY),
 }
 """How strong each way is, and in which modes of plus-addressing it counts (B3, B-MT-02). What we signed goes on working in every mode
-(decisions.md 13); *only* takes nothing that others can write."""
+(decisions.md 13), and so does the id of a mail that came in (B3.1); *only* takes nothing that anybody could make up."""
 
 
 class Standing(StrEnum):

@@ -13,9 +13,11 @@ from core.scene import Scene
 from core.test_mode import why_not_written
 from core.wording import LINE, TEXT, clean_line, clean_text
 from core.work_item import WorkItem
-from core.writing import WHOLE_HTML
+from core.writing import WHOLE_HTML, scheduled_for
 
 ROLES = ("to", "cc", "bcc")
+PARTS = ("subject", "text", "html", "send_at", *ROLES, "files")
+"""What of a mail a person may change, as `edit_of` takes it."""
 
 
 def edit_of(
@@ -32,7 +34,7 @@ def edit_of(
     bcc: Sequence[str] | None = None,
     files: tuple[FileRef, ...] | None = None,
 ) -> Edit:
-    """The change; None leaves a part as it was. `send_at` is aware, `files` all that it carries then. The desk's own blind copy stays.
+    """The change; None leaves a part as it was. `send_at` is aware, `files` all that it carries then.
 
     Raises Refused for a mail that would have no text or nobody to go to, a past time, what is no address, and strangers on a test item (E-47).
     """
@@ -41,7 +43,7 @@ def edit_of(
         text=clean_text(text, TEXT) if text is not None else None,
         html=clean_text(html, WHOLE_HTML) if html is not None else None,
         recipients=_recipients(message, item, scene, {"to": to, "cc": cc, "bcc": bcc}),
-        due_at=_future(send_at, scene.now) if send_at is not None else None,
+        due_at=scheduled_for(send_at, scene.now) if send_at is not None else None,
         files=files,
     )
     if not message.system_generated and not any(_after(message, edit, part) for part in ("text", "html")):
@@ -65,18 +67,9 @@ def _recipients(message: OutboxMessage, item: WorkItem | None, scene: Scene, giv
     refused = why_not_written(item.ref, scene.setup, (one.address for one in found.values())) if item is not None and item.test else ""
     if refused:
         raise Refused(refused)
-    for one in message.recipients:
-        if one.role not in ROLES:
-            found.setdefault(one.address.key, one)
     return tuple(found.values())
 
 
 def _after(message: OutboxMessage, edit: Edit, part: str) -> object:
     changed = getattr(edit, part)
     return message.content.get(part) if changed is None else changed
-
-
-def _future(moment: datetime, now: datetime) -> datetime:
-    if moment <= now:
-        raise Refused(f"A mail can only be scheduled for a time to come; {moment.isoformat(timespec='minutes')} is past.")
-    return moment

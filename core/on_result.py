@@ -98,7 +98,7 @@ def complaint(message: OutboxMessage, feedback: Feedback, item: WorkItem | None,
     Only those we wrote to: a complaint that names nobody of them means our only recipient, if there is one.
     """
     named = {address_key(address) for address in feedback.about}
-    ours = [one.address for one in message.recipients]
+    ours = [one.address for one in that_count(message.recipients)]
     meant = [one for one in ours if one.key in named] or (ours if len(ours) == 1 else [])
     stopped = tuple(Suppression(one.key, now + SUPPRESSED_FOR, f"Complained: {feedback.complaint}") for one in meant)
     if item is None or not meant:
@@ -108,9 +108,9 @@ def complaint(message: OutboxMessage, feedback: Feedback, item: WorkItem | None,
 
 
 def marked_sent(message: OutboxMessage, rules: Rules, item: WorkItem, now: datetime) -> Decision:
-    """A person knows that a mail of unknown outcome arrived: what follows for the item is what follows when a mail has left."""
+    """A person knows that a mail of unknown outcome arrived: what follows for the item is what follows when a mail has left, for everybody or for some."""
     answered = replace(item, attention="") if item.attention.startswith(NOT_KNOWN) else item
-    decision = _sent(message, rules, answered, now)
+    decision = _failed(message, rules, answered, now) if _failures(message) else _sent(message, rules, answered, now)
     if decision.items or answered is item:
         return decision
     return decision + Decision(items=(place_people(replace(answered, updated_at=now), people=rules.people),))
@@ -125,9 +125,9 @@ def _told(ended: OutboxMessage, settlement: Settlement, rules: Rules, item: Work
     missing = _failures(ended)
     if settlement.state is OutboxState.SENT and not missing:
         return Result(settlement, _sent(ended, rules, item, now) if item is not None else Decision())
-    if settlement.state is OutboxState.UNKNOWN:
-        return Result(settlement, _unknown(ended, rules, item, now) if item is not None else Decision())
     failures = missing if ended.purpose is Purpose.PERSON else ""
+    if settlement.state is OutboxState.UNKNOWN:
+        return Result(settlement, _unknown(ended, rules, item, now) if item is not None else Decision(), failures)
     return Result(settlement, _failed(ended, rules, item, now) if item is not None else Decision(), failures)
 
 
@@ -165,7 +165,8 @@ def _closed(item: WorkItem, rules: Rules, now: datetime) -> Decision:
 def _unknown(ended: OutboxMessage, rules: Rules, item: WorkItem, now: datetime) -> Decision:
     """Nobody knows: a person looks. No clock begins, nothing moves; of automatic mail only the line is written."""
     who = _names([one for one in that_count(ended.recipients) if one.outcome is Outcome.UNKNOWN])
-    words = f"{NOT_KNOWN}{who} arrived. Send it again, or mark it as sent, in the Outbox."
+    missing = f" Others did not get it. {failures}" if (failures := _failures(ended)) else ""
+    words = f"{NOT_KNOWN}{who} arrived. Send it again, or mark it as sent, in the Outbox.{missing}"
     line = _line(ended, now, words)
     if ended.purpose is not Purpose.PERSON:
         return Decision(entries=(line,))

@@ -135,15 +135,23 @@ class Purpose(StrEnum):
     """To administrators: a connector was suspended, told by another way than the one that fails (decisions.md 19)."""
 
 
+COPY = "sys"
+"""The role of the desk's own blind copies (C-GW-05)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """One recipient of an outgoing message and what became of it. `role` is `to`, `cc`, `bcc`, or `sys` for the desk's own blind copy (C-GW-05),
-    whose end says nothing about the mail."""
+    """One recipient of an outgoing message and what became of it. `role` is `to`, `cc`, `bcc` or COPY."""
 
     address: Address
     role: str = "to"
     outcome: Outcome = Outcome.PENDING
     words: str = ""
+
+    @property
+    def is_copy(self) -> bool:
+        """It is the desk's own: nobody wrote to it, no edit takes it away, and what becomes of it says nothing about the mail."""
+        return self.role == COPY
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +163,10 @@ class FileRef:
     content_type: str
     size: int
     inline_id: str = ""
+
+    def goes_with(self, html: str) -> bool:
+        """Whether it goes with a mail of this HTML: an image only while it is shown there."""
+        return not self.inline_id or f"cid:{self.inline_id}" in html
 
 
 @dataclass(frozen=True, slots=True)

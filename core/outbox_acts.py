@@ -126,7 +126,7 @@ def _edited(message: OutboxMessage, edit: Edit) -> OutboxMessage:
 def _own_copies(message: OutboxMessage, others: tuple[Recipient, ...]) -> tuple[Recipient, ...]:
     """The desk's own blind copies stay, whomever else a person writes to (C-GW-05)."""
     named = {one.address.key for one in others}
-    return tuple(one for one in message.recipients if one.role == "sys" and one.address.key not in named)
+    return tuple(one for one in message.recipients if one.is_copy and one.address.key not in named)
 
 
 def _opened(recipients: tuple[Recipient, ...]) -> tuple[Recipient, ...]:

@@ -89,6 +89,10 @@ _SUSPENDED = {
     "en": "The connector {name} rests after trouble and is tried again by itself.",
     "fr": "Le connecteur {name} est en pause après un incident et sera réessayé automatiquement.",
 }
+_BEHIND = {
+    "en": "It waits until the mail {name}, written earlier on the same item, has left.",
+    "fr": "Il attend que le courriel {name}, écrit plus tôt sur le même élément, soit parti.",
+}
 
 
 def status_of(state: OutboxState, way: Way) -> Shown | None:
@@ -104,12 +108,17 @@ def status_words(state: OutboxState, way: Way, language: str = "en", *, hold_rea
     return f"{words}: {hold_reason}" if state is OutboxState.HELD and hold_reason else words
 
 
-def last_failure(state: OutboxState, way: Way, connector: str, last_error: str, language: str = "en") -> str:
-    """The column "last failure": what keeps a waiting mail where it is, else what was said of the last try (A-OB-20)."""
+def last_failure(state: OutboxState, way: Way, connector: str, last_error: str, language: str = "en", *, waits_for: str = "") -> str:
+    """The column "last failure": what keeps a waiting mail where it is, else what was said of the last try (A-OB-20).
+
+    `waits_for`: the id of the mail of the same item that has to leave first, '' for none (decisions.md 20).
+    """
     if state in WAITS and way is Way.OFF:
         return _in(_OFF, language).format(name=connector)
     if state in WAITS and way is Way.SUSPENDED:
         return last_error or _in(_SUSPENDED, language).format(name=connector)
+    if state in WAITS and waits_for:
+        return _in(_BEHIND, language).format(name=waits_for)
     return last_error
 
 

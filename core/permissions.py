@@ -60,7 +60,7 @@ class Claim(StrEnum):
     """What a person can be to a mail in the outbox; an automatic mail has no author (E-33)."""
 
     AUTHOR = "author"
-    LEADER = "leader of the author's team"
+    LEADER = "leader of the author's team, or of whoever has the item of an automatic mail"
     ASSIGNEE = "has the item"
     ADMIN = "administrator"
 
@@ -71,7 +71,9 @@ def claims(user: User, author: str, item: WorkItem | None, setup: Setup) -> froz
     key = address_key(user.email)
     if author and address_key(author) == key:
         found.add(Claim.AUTHOR)
-    if author and address_key(author) in {address_key(other.email) for other in team_of(user, setup)}:
+    led = {address_key(other.email) for other in team_of(user, setup)}
+    written_for = {address_key(author)} if author else {item.assignee, item.owner} - {""} if item is not None else set()
+    if written_for & led:  # an automatic mail has no author: whoever has its item stands in that place
         found.add(Claim.LEADER)
     if item is not None and key in (item.assignee, item.owner):
         found.add(Claim.ASSIGNEE)

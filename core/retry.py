@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from core.setup import Connector, RetryTemplate, Setup, UnknownPolicy
 
 SPREAD = 0.10
 """Waits vary by ±10 % so that what failed together does not come back together (decisions.md 19)."""
+
+MOST_TOLD = 20
+"""Tries to come that are named."""
 
 DEFAULT = RetryTemplate("", "default", tuple(timedelta(minutes=min(2**n, 240)) for n in range(1, 9)))
 """2, 4, 8 … minutes, four hours at most (E-24); where no template is configured."""
@@ -46,6 +49,14 @@ def nth_wait(intervals: Sequence[timedelta], n: int, jitter: float) -> timedelta
     """The wait after the n-th fault in a row (from 1); the last interval repeats. For faults that use up no try."""
     waits = intervals or DEFAULT.intervals
     return spread(waits[max(0, min(n, len(waits)) - 1)], jitter)
+
+
+def next_tries(intervals: Sequence[timedelta], due_at: datetime, tries_left: int) -> tuple[datetime, ...]:
+    """When a mail is tried, from its next time on, if each try is refused for now; without the spreading, and at most `MOST_TOLD` of them."""
+    moments = [due_at] if tries_left > 0 else []
+    for left in range(tries_left - 1, max(0, tries_left - MOST_TOLD), -1):
+        moments.append(moments[-1] + next_wait(intervals, left, 0.0))
+    return tuple(moments)
 
 
 def by_hand(tries_left: int) -> int:

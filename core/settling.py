@@ -46,9 +46,6 @@ TO_TRY = frozenset({Outcome.PENDING, Outcome.TEMPORARY, Outcome.UNKNOWN})
 
 FIRST_INTERVAL = 1
 
-COPIES = "sys"
-"""The role of the desk's own blind copies: what becomes of one is written on it, and says nothing about the mail."""
-
 
 @dataclass(frozen=True, slots=True)
 class Rules:
@@ -91,13 +88,14 @@ def still_to_try(message: OutboxMessage) -> tuple[Recipient, ...]:
 
 def that_count(recipients: Sequence[Recipient]) -> tuple[Recipient, ...]:
     """The recipients that say what became of a mail: all but the desk's own blind copies."""
-    return tuple(one for one in recipients if one.role != COPIES)
+    return tuple(one for one in recipients if not one.is_copy)
 
 
 def settle(message: OutboxMessage, delivery: Delivery, rules: Rules, now: datetime) -> tuple[Settlement, OutboxMessage]:
     """What an answered attempt makes of the message as it was claimed, and the message as it is then."""
     recipients = with_outcomes(message.recipients, delivery.recipients)
-    event = OutboxEvent.CONNECTOR_TROUBLE if delivery.trouble is not None else event_of(message, recipients, rules)
+    about_us = OutboxEvent.LEASE_OVER if delivery.put_off else OutboxEvent.CONNECTOR_TROUBLE if delivery.trouble is not None else None
+    event = about_us or event_of(message, recipients, rules)
     return settled_as(event, message, delivery, recipients, rules, now)
 
 
@@ -144,7 +142,7 @@ def settled_as(
 
 def _words(delivery: Delivery, recipients: Sequence[Recipient], counting: Sequence[Recipient]) -> str:
     """What to show of the attempt: the words of a copy of ours that was refused are not about the mail."""
-    aside = {one.words for one in recipients if one.role == COPIES} - {one.words for one in counting}
+    aside = {one.words for one in recipients if one.is_copy} - {one.words for one in counting}
     if delivery.words and delivery.words not in aside:
         return delivery.words
     return next((one.words for one in counting if one.words and one.outcome is not Outcome.ACCEPTED), "")

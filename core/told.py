@@ -16,7 +16,6 @@ from core.setup import Setup, User
 from core.wording import clean_line
 from core.work_item import WorkItem
 
-MOST_REFERENCES = 40
 MOST_NAMED = 50
 """Items that one mail names; there are no more children of a split anywhere near that."""
 
@@ -76,7 +75,7 @@ def draft_for(
     item: WorkItem, asked: Asked, purpose: Purpose, facts: dict[str, str], person: Address, sender: Sender, *, draft_id: str, now: datetime, by: User | None = None
 ) -> Draft:
     """The mail to `person`, whatever is against it: for `tell`, and for somebody who wants to see what it would look like."""
-    answers, references = _thread(asked.talk)
+    answers = asked.talk.last_mail.message_id if asked.talk.last_mail is not None else ""
     more = {"subject": item.title[: automatic.SHOWN], **facts, **({"agent_name": by.name} if by is not None else {})}
     return Draft(
         id=draft_id,
@@ -87,7 +86,7 @@ def draft_for(
         recipients=(Recipient(person),),
         due_at=now,
         in_reply_to=answers,
-        references=references,
+        references=asked.talk.thread_to(answers),
         language=item.language or asked.setup.language,
         hold_reason=why_held(asked.brakes, asked.lately),
         facts={**automatic.shown(item, asked.setup, person), **more},
@@ -112,11 +111,3 @@ def _question(item: WorkItem, asked: Asked) -> automatic.Asked:
         brakes=asked.brakes,
         lately=asked.lately,
     )
-
-
-def _thread(talk: Conversation) -> tuple[str, tuple[str, ...]]:
-    """What it answers, and the references: the first id and the newest, the one answered last."""
-    last = talk.last_mail
-    answers = last.message_id if last is not None else ""
-    thread = tuple(one for one in talk.references if one != answers)
-    return answers, (*thread[:1], *thread[1:][-(MOST_REFERENCES - 2) :], *((answers,) if answers else ()))

@@ -32,7 +32,6 @@ LONGEST_UNDO = timedelta(hours=1)
 LONGEST_HTML = 4 * TEXT
 """Of what the author wrote; with a signature and images named it may be longer."""
 WHOLE_HTML = 3 * LONGEST_HTML
-MOST_REFERENCES = 40
 UNDO_CHOICES = tuple(timedelta(seconds=seconds) for seconds in (0, 5, 10, 15, 20, 30, 60, 120))
 """What a page offers (decisions.md 14)."""
 
@@ -152,7 +151,7 @@ def _draft(item: WorkItem, letter: Letter, scene: Scene, talk: Conversation, dra
         resolves=letter.resolve,
         starts_clock=letter.resolve,
         cancel_if_answered=letter.cancel_if_answered,
-        files=letter.files,
+        files=tuple(one for one in letter.files if one.goes_with(html)),
     )
 
 
@@ -186,8 +185,7 @@ def _thread(kind: LetterKind, talk: Conversation, original: Original | None) -> 
     if not MANNERS[kind].threaded:
         return "", ()
     about = original.message_id if original is not None else talk.last_mail.message_id if talk.last_mail is not None else ""
-    thread = tuple(dict.fromkeys((*(one for one in talk.references if one != about), *((about,) if about else ()))))
-    return about, thread[:1] + thread[1:][-(MOST_REFERENCES - 1) :]
+    return about, talk.thread_to(about)
 
 
 def _language(item: WorkItem, scene: Scene) -> str:
@@ -197,12 +195,17 @@ def _language(item: WorkItem, scene: Scene) -> str:
 def _due(letter: Letter, scene: Scene, default_undo: timedelta) -> datetime:
     """A scheduled mail leaves at its time and is not delayed again (E-29); the others wait for an undo."""
     if letter.send_at is not None:
-        return future(letter.send_at, scene.now, "A mail can only be scheduled for a time to come")
+        return scheduled_for(letter.send_at, scene.now)
     undo = letter.undo if letter.undo is not None else scene.user.undo_send
     undo = default_undo if undo is None else undo
     if not timedelta(0) <= undo <= LONGEST_UNDO:
         raise Refused("The delay for undoing a send is between 0 seconds and 1 hour.")
     return scene.now + undo
+
+
+def scheduled_for(moment: datetime, now: datetime) -> datetime:
+    """When a mail leaves that is wanted at `moment` (aware). Raises Refused for what is past."""
+    return future(moment, now, "A mail can only be scheduled for a time to come")
 
 
 def future(moment: datetime, now: datetime, sentence: str) -> datetime:

@@ -76,9 +76,6 @@ class Apply:
         contacts.remember(connection, outsiders, lambda domain: _company(setup, domain), self._clock.new_id, now)
         contacts.add_addresses(connection, decision.remember_addresses)
         pairs = [*decision.participants, *((one.item_id, address_key(one.address)) for one in outsiders)]
-        for draft in decision.mails:
-            if draft.item_id and not draft.system_generated:
-                pairs += [(draft.item_id, one.address.key) for one in draft.recipients if one.role != "bcc"]
         items.add_participants(connection, [(item_id, key) for item_id, key in pairs if not setup.is_ours(key)])
 
     def _queue(self, connection: Connection, draft: Draft, theirs: dict[str, WorkItem], setup: Setup, now: datetime) -> Sequence[KnownId] | None:

@@ -1,23 +1,21 @@
-"""The composition root: builds one House from the settings and hands each part what it needs; no part looks for another by itself."""
+"""The composition root: builds one House and hands each part what it needs, so that none looks for another; what settings mean for the ways in: `ways_in.py`."""
 
 from __future__ import annotations
 
 import os
 import socket
 import threading
-import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from dataclasses import dataclass
 from functools import cached_property, partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.brakes import Brakes
-from core.setup import Connector, Provider, Setup
+from core.setup import Connector, Setup
+from gateway import ways_in
 from gateway.apply import Apply
 from gateway.clock import Clock, SystemClock
 from gateway.desk import Desk
+from gateway.fresh_setup import FreshSetup
 from gateway.holders import new_holder
 from gateway.inbound.inspecting import Inspecting
 from gateway.inbound.intake import Intake
@@ -34,44 +32,20 @@ from gateway.store.setups import Setups
 from gateway.worker import Wakes
 
 if TYPE_CHECKING:
-    from core.mail import Envelope, Mail
     from gateway.alarm_watch import AlarmWatch
     from gateway.desk_dkim import DkimDesk
     from gateway.desk_mail_bytes import MailBytesDesk
     from gateway.desk_secrets import SecretsDesk
     from gateway.inbound.fetching import Means
     from gateway.inbound.lmtp import LmtpDoor
-    from gateway.inbound.mailauth.authenticate import Authenticator
     from gateway.inbound.poller import Poller
-    from gateway.inbound.scanner import Scanned
-    from gateway.inbound.smtp import SmtpDoor, SmtpOptions
+    from gateway.inbound.smtp import SmtpDoor
     from gateway.oauth.tokens import Tokens
     from gateway.outbound.session import Bearer
-    from gateway.routing.authentication import Authentication
     from gateway.sent_folder import SentFolder
 
 
-SETUP_FRESH_SECONDS = 1.0
 _MAKING = threading.Lock()
-
-
-class FreshSetup:
-    """The setup for those who ask often and outside a transaction (the door at every RCPT): at most a second old."""
-
-    def __init__(self, database: Database, setups: Setups) -> None:
-        self._database = database
-        self._setups = setups
-        self._lock = threading.Lock()
-        self._value: Setup | None = None
-        self._read_at = 0.0
-
-    def __call__(self) -> Setup:
-        with self._lock:
-            if self._value is None or time.monotonic() - self._read_at > SETUP_FRESH_SECONDS:
-                with self._database.read() as connection:
-                    self._value = self._setups.current(connection)
-                self._read_at = time.monotonic()
-            return self._value
 
 
 @dataclass
@@ -151,7 +125,7 @@ class House:
             self.apply,
             read_mail,
             holder=self.holder,
-            limits=_brakes(self.settings),
+            limits=ways_in.brakes(self.settings),
             on_mail_queued=self.wakes.outbox,
             ring=lambda connection, item, now: self.scheduler.ring(connection, item, now),
             inspect=self.inspect,
@@ -160,27 +134,8 @@ class House:
     @cached_property
     def inspect(self) -> Inspecting:
         """What is found out about each mail; the scanner and the checks of senders are imported where they are used only."""
-        return Inspecting(self.setup, scan=self._scan(), authenticate=self._authenticate)
+        return Inspecting(self.setup, scan=ways_in.scan(self.settings, self.database, self.clock), authenticate=ways_in.Authenticate(self.settings, self.setup))
 
-    def _scan(self) -> Callable[[bytes], Scanned] | None:
-        scanner = self.settings.scanner
-        if not scanner.address:
-            return None
-        from gateway.inbound.scanner import Scanner
-        from gateway.inbound.scanner_watch import WatchedScanner
-
-        return WatchedScanner(Scanner(scanner.address, scanner.timeout.total_seconds()), self.database, self.clock)
-
-    def _authenticate(self, raw: bytes, mail: Mail, envelope: Envelope) -> Authentication | None:
-        if not any(connector.profile.provider is Provider.OWN_MX for connector in self.setup().connectors):
-            return None
-        return self._authenticator(raw, mail, envelope)
-
-    @cached_property
-    def _authenticator(self) -> Authenticator:
-        from gateway.inbound.mailauth.authenticate import Authenticator
-
-        return Authenticator(self.settings.mailauth, self.setup)
 
     @cached_property
     def dispatcher(self) -> Dispatcher:
@@ -219,7 +174,7 @@ class House:
             self.apply,
             self.clock,
             holder=self.holder,
-            brakes=_brakes(self.settings),
+            brakes=ways_in.brakes(self.settings),
             wake_inbound=self.wakes.inbound,
             wake_outbox=self.wakes.outbox,
             recover=self.dispatcher.recover_expired,
@@ -244,15 +199,13 @@ class House:
         """A new SMTP door by the settings; not started."""
         from gateway.inbound.smtp import SmtpDoor  # asyncio and aiosmtpd are needed by the doors only
 
-        return SmtpDoor(self.intake, self._door_options())
+        return SmtpDoor(self.intake, ways_in.smtp_options(self.settings))
 
     def lmtp_door(self) -> LmtpDoor:
         """A new LMTP door: the limits and the certificate are those of the SMTP door; not started."""
-        from gateway.inbound.lmtp import EVERYBODY, LmtpDoor
+        from gateway.inbound.lmtp import LmtpDoor
 
-        lmtp = self.settings.lmtp
-        options = replace(self._door_options(), host=lmtp.host, port=lmtp.port, socket=_place(self.settings, lmtp.socket), unlimited_peers=EVERYBODY)
-        return LmtpDoor(self.intake, options)
+        return LmtpDoor(self.intake, ways_in.lmtp_options(self.settings))
 
     def poller(self) -> Poller:
         """What fetches from the mailboxes of the setup; not started."""
@@ -279,28 +232,6 @@ class House:
             max_size=self.settings.smtp.max_size,
         )
 
-    def _door_options(self) -> SmtpOptions:
-        from gateway.inbound.smtp import SmtpOptions
-
-        smtp = self.settings.smtp
-        return SmtpOptions(
-            host=smtp.host,
-            port=smtp.port,
-            hostname=smtp.hostname,
-            max_size=smtp.max_size,
-            tls_certificate=_place(self.settings, smtp.tls_certificate),
-            tls_key=_place(self.settings, smtp.tls_key),
-            max_connections=smtp.max_connections,
-            max_connections_per_peer=smtp.max_connections_per_peer,
-            connections_per_minute=smtp.connections_per_minute,
-            mails_per_minute=smtp.mails_per_minute,
-            unlimited_peers=smtp.unlimited_peers,
-            max_recipients=smtp.max_recipients,
-            max_held=smtp.max_held,
-            command_timeout=smtp.command_timeout.total_seconds(),
-            data_timeout=smtp.data_timeout.total_seconds(),
-        )
-
     def close(self) -> None:
         """Give back what is held: leases, connections."""
         for name in ("intake", "dispatcher"):
@@ -324,19 +255,4 @@ def open_house(settings: Settings, *, clock: Clock | None = None) -> House:
         keys=keys,
         apply=Apply(keys, tick),
         holder=new_holder(tick.new_id()[:8]),
-    )
-
-
-def _place(settings: Settings, path: Path | None) -> Path | None:
-    return settings.path(path) if path is not None else None
-
-
-def _brakes(settings: Settings) -> Brakes:
-    limits = settings.limits
-    return Brakes(
-        per_item=limits.automatic_per_item,
-        per_sender_day=limits.automatic_per_sender_day,
-        per_hour=limits.automatic_per_hour,
-        items_per_sender_hour=limits.items_per_sender_hour,
-        signed_for=timedelta(days=limits.signed_days),
     )

@@ -116,7 +116,7 @@ OUTGOING: Mapping[str, Mapping[str, Key]] = {
         "ca_file": Key(str, "certificates to trust instead of the system's (PEM)"),
         "client_certificate": Key(str, "our certificate for servers that ask for one (PEM, with its key if `client_key` is not given), relative to the data folder"),
         "client_key": Key(str, "key of our certificate (PEM, not encrypted), relative to the data folder"),
-        "connections": Key(int, "most connections of one process to this server at once (default 4)"),
+        "connections": Key(int, "most connections of one process to this server at once (default 3)"),
         "connection_age": Key(str, "after this time a connection is replaced (default `PT5M`)", duration=True),
         "dsn": Key(bool, "ask for a report when a mail is delayed or not delivered, where the server offers that (default true)"),
         "sent_folder": Key(str, "also put each mail into this folder of the mailbox that `incoming` (kind `imap`) fetches from; `auto` for the one marked as Sent"),

@@ -13,6 +13,7 @@ from core.mail import address_key
 from core.permissions import Sight, sees, visible_to
 from core.refusal import NotFound, Refused
 from core.scene import Scene
+from core.setup import Role, Setup, User
 from core.wording import clean_line
 from core.work_item import WorkItem, possible_verbs
 from gateway.clock import Clock
@@ -46,10 +47,7 @@ class DeskBase:
 
     def _scene(self, connection: Connection, by: str) -> Scene:
         setup = self._setups.current(connection)
-        user = setup.user_of.get(address_key(by))
-        if user is None:
-            raise Refused(f"There is no active user “{clean_line(by)}”.")
-        return Scene(user, setup, self._clock.now())
+        return Scene(active_user(setup, by), setup, self._clock.now())
 
     def _item(self, connection: Connection, ref: str, scene: Scene, *, lock: bool = False) -> WorkItem:
         """The item, if the person may see it; else it does not exist for them."""
@@ -84,3 +82,19 @@ class DeskBase:
                 if not left or getattr(fault.orig, "sqlstate", None) not in _CONFLICTS:
                     raise
         raise AssertionError("the last try returned or raised")
+
+
+def active_user(setup: Setup, by: str) -> User:
+    """Who acts, by e-mail address. Raises Refused."""
+    user = setup.user_of.get(address_key(by))
+    if user is None:
+        raise Refused(f"There is no active user “{clean_line(by, 320)}”.")
+    return user
+
+
+def require_administrator(setup: Setup, by: str) -> str:
+    """The e-mail address of an active administrator. Raises Refused for anybody else."""
+    user = active_user(setup, by)
+    if user.role is not Role.ADMIN:
+        raise Refused("Only an administrator may do this; nothing was changed.")
+    return user.email

@@ -9,11 +9,11 @@ from sqlalchemy import Connection
 
 from core.refusal import NotFound, Refused
 from core.scene import Scene
-from core.setup import Connector, Role, Setup
+from core.setup import Connector, Setup
 from core.setup_parts import PARTS
 from core.wording import clean_line
-from gateway.desk_base import DeskBase, Json
-from gateway.store import desk_history
+from gateway.desk_base import DeskBase, Json, require_administrator
+from gateway.store import desk_history, sent_copies
 from gateway.store.items import StaleItem
 from gateway.store.outbox_figures import outgoing
 
@@ -48,6 +48,18 @@ class ConnectorDesk(DeskBase):
             self._wake_outbox()
         return shown
 
+    def copy_again(self, name: str, by: str) -> Json:
+        """Copies for the folder Sent that were given up are tried once more: `name` and `copies`, how many. Raises NotFound, Refused."""
+
+        def deed(connection: Connection) -> Json:
+            scene = self._administrator(connection, by)
+            connector = _named(scene.setup, name)
+            if not sent_copies.wants(connector):
+                raise Refused(f"Mail of {connector.name} is not copied into a folder Sent; outgoing.sent_folder of a connector that is fetched from by IMAP does that.")
+            return {"name": connector.name, "copies": sent_copies.again(connection, connector.name, scene.now)}
+
+        return self._durably(deed)
+
     def desk_history(self, by: str, *, kind: str = "", name: str = "", limit: int = 200) -> list[Json]:
         """Who changed what in the desk and when, the newest first; see `gateway.store.desk_history`. Raises Refused for a kind that there is not."""
         if kind and kind not in {part.kind for part in PARTS}:
@@ -65,8 +77,7 @@ class ConnectorDesk(DeskBase):
 
     def _administrator(self, connection: Connection, by: str) -> Scene:
         scene = self._scene(connection, by)
-        if scene.user.role is not Role.ADMIN:
-            raise Refused("Only an administrator may do this.")
+        require_administrator(scene.setup, by)
         return scene
 
     def _save_switch(self, connection: Connection, new: Setup, connector: Connector, scene: Scene, why: str) -> None:

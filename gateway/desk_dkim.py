@@ -7,14 +7,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
-from typing import Any
 
 from core.mail import domain_key
 from core.refusal import NotFound, Refused
 from core.setup import DkimKey, Setup
 from gateway.checkup_dns import Looked, Record, look, record_name
 from gateway.clock import Clock
-from gateway.desk_secrets import require_administrator, users_of
+from gateway.desk_base import Json, require_administrator
+from gateway.desk_secrets import users_of
 from gateway.deskfile import sending_checks
 from gateway.inbound.mailauth.dns import DnsTrouble, Lookups
 from gateway.outbound.dkim_key import ED25519, RSA, DkimTrouble, PrivateKey, new_key, pieces, zone_line
@@ -23,7 +23,6 @@ from gateway.store import secrets as rows
 from gateway.store.engine import Database
 from gateway.store.setups import Setups
 
-Json = dict[str, Any]
 log = logging.getLogger("guichet.desk")
 
 
@@ -41,7 +40,7 @@ class DkimDesk:
         """A new key, kept in the secret store and added to the desk switched off. Returns it as `show` does. Raises Refused."""
         pem = new_key(kind)
         with self._database.durable() as connection:
-            setup = self._setups.current(connection)
+            setup = self._setups.locked(connection)
             person = require_administrator(setup, by)
             now = self._clock.now()
             chosen = selector or _free_selector(setup, domain, kind, now)
@@ -56,12 +55,12 @@ class DkimDesk:
             self._secrets.put(connection, key.secret, pem, person)
             self._setups.save(connection, changed, person, now)
         log.info("dkim_key_made", extra={"domain": key.domain, "selector": key.selector, "by": person})
-        return self._shown(key, setup)
+        return self._shown(key)
 
     def show(self, by: str, domain: str = "") -> list[Json]:
         """Every key, or those of a domain: `domain selector kind enabled secret name record strings zone`, or `trouble`. Raises Refused."""
         setup = self._setup_for(by)
-        return [self._shown(key, setup) for key in setup.dkim_keys if not domain or domain_key(key.domain) == domain_key(domain)]
+        return [self._shown(key) for key in setup.dkim_keys if not domain or domain_key(key.domain) == domain_key(domain)]
 
     def check(self, by: str, domain: str) -> list[Json]:
         """`show` of a domain's keys with what the DNS says of each: `dns` is a word of `Record`, `said` a sentence. Raises NotFound and Refused."""
@@ -70,7 +69,7 @@ class DkimDesk:
         if not keys:
             raise NotFound(f"There is no DKIM key for {domain[:255]}; guichet dkim new {domain[:255]} makes one.")
         found = [(key, self._looked(key)) for key in keys]
-        return [{**self._shown(key, setup), "dns": str(looked.record), "said": looked.said} for key, looked in found]
+        return [{**self._shown(key), "dns": str(looked.record), "said": looked.said} for key, looked in found]
 
     def switch(self, domain: str, selector: str, by: str, *, enabled: bool, anyway: bool = False) -> Json:
         """Let a key sign or not. Raises NotFound, and Refused where its record is not seen in the DNS, unless `anyway`."""
@@ -80,17 +79,17 @@ class DkimDesk:
             if looked.record is not Record.FINE:
                 raise Refused(f"The key is not switched on: {looked.said}. Receivers would see a signature that they cannot verify; --force switches it on all the same.")
         with self._database.durable() as connection:
-            setup = self._setups.current(connection)
+            setup = self._setups.locked(connection)
             person = require_administrator(setup, by)
             key = self._key(setup, domain, selector)
             changed = replace(key, enabled=enabled)
             self._setups.save(connection, replace(setup, dkim_keys=tuple(changed if one is key else one for one in setup.dkim_keys)), person, self._clock.now())
-        return self._shown(changed, setup)
+        return self._shown(changed)
 
     def remove(self, domain: str, selector: str, by: str, *, anyway: bool = False) -> Json:
         """Take a key off the desk and forget its private part. Raises NotFound, and Refused while it signs, unless `anyway`."""
         with self._database.durable() as connection:
-            setup = self._setups.current(connection)
+            setup = self._setups.locked(connection)
             person = require_administrator(setup, by)
             key = self._key(setup, domain, selector)
             if key.enabled and not anyway:
@@ -121,7 +120,7 @@ class DkimDesk:
         except DnsTrouble as trouble:
             return Looked(Record.UNKNOWN, str(trouble))
 
-    def _shown(self, key: DkimKey, setup: Setup) -> Json:
+    def _shown(self, key: DkimKey) -> Json:
         """Never the private part."""
         known: Json = {"domain": key.domain, "selector": key.selector, "enabled": key.enabled, "secret": key.secret, "name": record_name(key)}
         try:

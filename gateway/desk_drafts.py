@@ -10,8 +10,6 @@ from typing import Any
 from sqlalchemy import Connection
 
 from core.drafting import MOST_DRAFTS, Content, MailDraft, begun, closed, opened, other_editor, require_free, saved
-from core.mail import Importance
-from core.original import LetterKind
 from core.outbox import FileRef
 from core.recipients import parsed
 from core.refusal import NotFound, Refused
@@ -200,19 +198,20 @@ def _letter(content: Content, changed: dict[str, Any], without: Collection[str])
     """The letter of a draft with what a person changes in it; its own files stay but for `without`, images only while the HTML shows them."""
     values: dict[str, Any] = {name: getattr(content, name) for name in _CONTENT & _LETTER}
     values |= {name: value for name, value in changed.items() if value is not None and name in _LETTER}
-    values["kind"] = LetterKind(values["kind"])
-    values["importance"] = Importance(values["importance"])
     values["method"] = values.get("method") or None
     values["send_at"] = _moment(values.get("send_at"))
     html = str(values.get("html", ""))
-    values["files"] = tuple(one for one in content.files if one.id not in without and (not one.inline_id or f"cid:{one.inline_id}" in html))
+    values["files"] = tuple(one for one in content.files if one.id not in without and one.goes_with(html))
     return letter_of(values)
 
 
 def _moment(value: Any) -> datetime | None:
     if isinstance(value, datetime) or not value:
         return value or None
-    return datetime.fromisoformat(str(value))
+    try:
+        return datetime.fromisoformat(str(value))
+    except ValueError:
+        raise Refused(f"“{clean_line(str(value), 40)}” is no time; nothing was changed.") from None
 
 
 def _json(draft: MailDraft, scene: Scene) -> Json:

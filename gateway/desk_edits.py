@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection
 
+from core.mail_edits import PARTS
 from core.outbox import FileRef, OutboxMessage
 from core.outbox_acts import Edit
 from core.refusal import Refused
 from core.scene import Scene
+from core.wording import clean_line
 from core.work_item import WorkItem
 from core.writing import Letter
 from gateway.desk_base import Json
+from gateway.desk_html import written
 from gateway.desk_letters import Asked, Ready, Weight, ready, require_size, stored
 from gateway.desk_outbox import Deed, OutboxDesk
 from gateway.desk_uploads import Upload
@@ -23,6 +27,14 @@ from gateway.store import outboxes
 _GIVEN = "given"
 """Under which name what was made ready travels among the changes."""
 _WEIGHS = frozenset({"text", "html", "files"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """What was made ready outside the transaction: new files, and ids of those that the mail carries no more. Changes from the outside cannot hold one."""
+
+    found: Ready
+    without: frozenset[str]
 
 
 class EditDesk(OutboxDesk):
@@ -53,8 +65,10 @@ class EditDesk(OutboxDesk):
                 _, item = self._seen_message(connection, outbox_id, scene)
                 if item is None:
                     raise Refused("This mail belongs to no item: its text and its files stay as they are.")
+                if files or from_mail:
+                    self._item(connection, item.ref, scene)  # of an item out of sight an author has the mail, and nothing else
                 found = ready(connection, item, scene, Letter(html=html or ""), asked, draft=True)
-            changes |= {_GIVEN: (found, frozenset(without))} | ({"html": found.letter.html} if html else {})
+            changes |= {_GIVEN: _Given(found, frozenset(without))} | ({"html": found.letter.html} if html else {})
             if html and changes.get("text") is None:
                 changes["text"] = text_of_html(found.letter.html)
         return self.do_with_mail("edit", outbox_id, by, changes=changes)
@@ -64,20 +78,26 @@ class EditDesk(OutboxDesk):
     ) -> tuple[OutboxMessage, WorkItem | None, Edit | None, OutboxMessage]:
         made = dict(changes or {})
         given = made.pop(_GIVEN, None)
-        if given is not None:
+        if not isinstance(given, _Given):
+            made.pop("files", None)
+            if made.get("html"):
+                made["html"], _ = written(str(made["html"]), most=2 * scene.setup.max_mail_size)
+        else:
             made["files"] = self._files(connection, outbox_id, scene, given, made.get("html"))
+        strange = next((name for name in made if name not in PARTS), None)
+        if strange is not None:
+            raise Refused(f"“{clean_line(strange, 40)}” is nothing that can be changed in a mail; there are {', '.join(PARTS)}. Nothing was changed.")
         message, item, edit, after = super()._mail_after(connection, outbox_id, deed, scene, reason=reason, anyway=anyway, changes=made, lock=lock)
         if any(made.get(name) is not None for name in _WEIGHS):
             draft, _ = outboxes.draft_of(after)
             require_size(connection, Weight(draft.connector, draft.text, draft.html, draft.files, len(draft.recipients)), scene.setup)
         return message, item, edit, after
 
-    def _files(self, connection: Connection, outbox_id: str, scene: Scene, given: tuple[Ready, frozenset[str]], html: str | None) -> tuple[FileRef, ...]:
+    def _files(self, connection: Connection, outbox_id: str, scene: Scene, given: _Given, html: str | None) -> tuple[FileRef, ...]:
         """What it carries afterwards: its own files but for those taken away and images that new HTML shows no more, and the new ones."""
-        found, without = given
         message, item = self._seen_message(connection, outbox_id, scene, lock=True)
         assert item is not None, "only a mail of an item was made ready"
         page = html if html is not None else str(message.content.get("html", ""))
-        kept = [one for one in outboxes.draft_of(message)[0].files if one.id not in without and (not one.inline_id or f"cid:{one.inline_id}" in page)]
-        new = stored(connection, self._clock, item, scene, found).files
+        kept = [one for one in outboxes.draft_of(message)[0].files if one.id not in given.without and one.goes_with(page)]
+        new = stored(connection, self._clock, item, scene, given.found).files
         return tuple({(one.id, one.inline_id): one for one in (*kept, *new)}.values())

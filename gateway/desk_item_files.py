@@ -34,6 +34,8 @@ class ItemFileDesk(DeskBase):
 
         Raises Refused for what is too large, of a type that is not allowed (unless `anyway`), on a closed item, and for the desk's shelf to agents.
         """
+        if len(uploads) > MOST_FILES:  # said before each of them is looked into
+            raise Refused(f"There may be at most {MOST_FILES} files here, and these are {len(uploads)}. Nothing was stored.")
         with self._database.read() as connection:
             scene = self._scene(connection, by)
             new = [looked_at(one, scene.setup, anyway=anyway) for one in uploads]

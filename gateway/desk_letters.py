@@ -27,7 +27,7 @@ from gateway.desk_html import NewFile, inline_id, quotable, written
 from gateway.desk_uploads import Upload, looked_at, megabytes
 from gateway.inbound.embedded import referenced, same_id
 from gateway.inbound.filename import safe_name
-from gateway.inbound.judging import judged
+from gateway.inbound.judging import VIRUS, judged
 from gateway.inbound.stored_html import shown
 from gateway.outbound.bodies import estimated_size, text_of_html
 from gateway.store import attachments, connector_status, originals, stored_files
@@ -63,6 +63,8 @@ class Ready:
 
 def ready(connection: Connection, item: WorkItem, scene: Scene, letter: Letter, asked: Asked, *, draft: bool = False) -> Ready:
     """The letter with everything it needs. `draft`: the original's files are not fetched yet. Raises Refused, NotFound."""
+    if len(asked.files) + len(asked.attach) + len(asked.from_mail) > MOST_FILES:  # said before each of them is looked into
+        raise Refused(f"A mail may have at most {MOST_FILES} files. Put them into an archive.")
     found = _about(connection, item, letter)
     original = found.original if found is not None else None
     require_answerable(letter.kind, original)
@@ -216,11 +218,7 @@ def _carried(connection: Connection, found: Found, letter: Letter, scene: Scene,
     """What a forward hands on besides words: the whole mail, or its files; and a sentence for each that stays behind."""
     original = found.original
     if letter.as_attachment:
-        raw = originals.raw_of(connection, original.id)
-        if not raw:
-            raise Refused("The mail as it came is not stored any more; forward its words instead.")
-        name = safe_name(clean_line(original.subject, 100)) or "message"
-        return [NewFile(f"{name}.eml", "message/rfc822", raw, f"{original.id}:whole")], []
+        return [_whole(connection, found, scene, asked)], []
     if not found.inbound:
         return list(found.files), []
     carried: list[NewFile | FileRef] = []
@@ -242,6 +240,18 @@ def _carried(connection: Connection, found: Found, letter: Letter, scene: Scene,
             continue
         carried.append(NewFile(one.name, one.content_type, content, f"inbound:{original.id}:{number}"))
     return carried, notes
+
+
+def _whole(connection: Connection, found: Found, scene: Scene, asked: Asked) -> NewFile:
+    """A mail as a file. Raises Refused where it is not stored any more, and for a virus in it as for that file alone."""
+    raw = originals.raw_of(connection, found.original.id)
+    if not raw:
+        raise Refused("The mail as it came is not stored any more; forward its words instead.")
+    for one in attachments.listed(connection, found.original.id) if found.inbound else ():
+        if one.danger.startswith(VIRUS):
+            require_safe(one, anyway=asked.anyway, administrator=scene.user.role is Role.ADMIN)
+    name = safe_name(clean_line(found.original.subject, 100)) or "message"
+    return NewFile(f"{name}.eml", "message/rfc822", raw, f"{found.original.id}:whole")
 
 
 def _page(connection: Connection, inbound_id: str) -> str:

@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy import Connection
 
 from core.conversation import Conversation, warnings_before_send
-from core.letter_warnings import Known, missing_file, recipient_warnings, waiting_drafts
-from core.mail import Address, address_key
+from core.letter_warnings import missing_file, waiting_drafts
+from core.mail import Address
 from core.original import LetterKind, not_on_it
 from core.outbox import Draft, FileRef, OutboxMessage
 from core.recipients import parsed
@@ -19,8 +19,9 @@ from core.work_item import WorkItem
 from core.writing import DEFAULT_UNDO, Letter, letter_of, quotes, write_mail
 from gateway.desk_base import DeskBase, Json
 from gateway.desk_letters import Asked, Ready, Weight, ready, require_size, stored
+from gateway.desk_people import about_people
 from gateway.desk_uploads import Upload
-from gateway.store import brakes, conversations, items, mail_drafts, outboxes
+from gateway.store import conversations, mail_drafts, outboxes
 
 Within = Callable[[Connection, Scene, WorkItem], None]
 """What else is done in the transaction that writes a mail."""
@@ -69,12 +70,7 @@ class MailDesk(DeskBase):
             item = self._item(connection, ref, scene)
             talk = conversations.conversation(connection, item.id)
             people = [one for some in parsed({"to": tuple(to), "cc": tuple(cc), "bcc": tuple(bcc)}).values() for one in some]
-            return (
-                *warnings_before_send(talk, by=scene.by, now=scene.now, seen_at=seen_at),
-                *waiting_drafts(mail_drafts.authors(connection, item.id, but=but)),
-                *self._about_people(connection, item, talk, scene, people),
-                *missing_file(text, files=files),
-            )
+            return self._known(connection, item, talk, scene, people, text=text, files=files, but=but, seen_at=seen_at)
 
     def recipient_warnings(self, ref: str, by: str, *, to: Iterable[str] = (), cc: Iterable[str] = (), bcc: Iterable[str] = ()) -> tuple[str, ...]:
         """Sentences about these recipients alone: who is not tied to the item, came back, is ours, or is one of very many (C-CO-03, C-CO-12)."""
@@ -82,7 +78,7 @@ class MailDesk(DeskBase):
             scene = self._scene(connection, by)
             item = self._item(connection, ref, scene)
             people = [one for some in parsed({"to": tuple(to), "cc": tuple(cc), "bcc": tuple(bcc)}).values() for one in some]
-            return self._about_people(connection, item, conversations.conversation(connection, item.id), scene, people)
+            return about_people(connection, item, conversations.conversation(connection, item.id), scene, people)
 
     def _sent(self, ref: str, by: str, wanted: Letter, asked: Asked, default_undo: timedelta, *, within: Within | None = None, but: str = "") -> Json:
         """The letter into the outbox, in one commit with what is done `within` it; `but`: the draft that it was."""
@@ -130,24 +126,29 @@ class MailDesk(DeskBase):
             others = not_on_it(found.original, people)
             if not quotes(found.letter, found.original, draft.recipients):
                 unquoted = (f"The original is not quoted: {', '.join(others[:5])} did not get it. Forward it to show it to them.",)
-        return (
-            *warnings_before_send(talk, by=scene.by, now=scene.now),
-            *waiting_drafts(mail_drafts.authors(connection, item.id, but=but)),
-            *self._about_people(connection, item, talk, scene, people),
-            *missing_file(found.letter.text, files=sum(not one.inline_id for one in draft.files)),
-            *unquoted,
-            *found.notes,
-        )
+        files = sum(not one.inline_id for one in draft.files)
+        return (*self._known(connection, item, talk, scene, people, text=found.letter.text, files=files, but=but), *unquoted, *found.notes)
 
-    def _about_people(
-        self, connection: Connection, item: WorkItem, talk: Conversation, scene: Scene, people: Sequence[Address]
+    def _known(
+        self,
+        connection: Connection,
+        item: WorkItem,
+        talk: Conversation,
+        scene: Scene,
+        people: Sequence[Address],
+        *,
+        text: str,
+        files: int,
+        but: str,
+        seen_at: datetime | None = None,
     ) -> tuple[str, ...]:
-        if not people:
-            return ()
-        contacts = frozenset(address_key(one.address) for one in talk.contacts)
-        tied = items.participants_of(connection, (item.id,)).get(item.id, frozenset()) | contacts
-        dead = brakes.suppressed(connection, [one.key for one in people], scene.now)
-        return recipient_warnings(people, Known(tied, dead), scene.setup)
+        """What speaks for another look at such a letter, written or not."""
+        return (
+            *warnings_before_send(talk, by=scene.by, now=scene.now, seen_at=seen_at),
+            *waiting_drafts(mail_drafts.authors(connection, item.id, but=but)),
+            *about_people(connection, item, talk, scene, people),
+            *missing_file(text, files=files),
+        )
 
     def _message(self, connection: Connection, outbox_id: str) -> OutboxMessage:
         message = outboxes.get(connection, outbox_id)

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
 
+from core.blind_copies import with_blind_copies
 from core.mail import address_key
 from core.outbox import Draft, OutboxMessage, Purpose, Sealed
 from core.outbox_view import IN_OUTBOX
 from core.refusal import Refused
+from core.senders import NO_WAY, way_of
 from core.setup import Connector, Role, Setup
 from gateway.apply import sending_connector
 from gateway.clock import Clock
@@ -69,7 +71,7 @@ class MailBytesDesk(OutboxViewDesk):
                 return {"id": there, "known": True, "subject": queued.subject}
             way = _way(scene.setup, connector, queued.sender.key)
             mail = queued if queued.message_id else queued.with_id(self._keys.message_id(new_id, way.domain))
-            draft = _draft(new_id, mail, way, _author(scene.setup, author, queued.sender.key), scene.now)
+            draft = with_blind_copies(_draft(new_id, mail, way, _author(scene.setup, author, queued.sender.key), scene.now), scene.setup)
             sealed = Sealed(mail.bytes, way.address, mail.message_id, mail.subject, mail.text, attachment_count=mail.attachment_count)
             outbox_imports.add(connection, draft, sealed, now=scene.now, by=scene.by)
             found = outboxes.get(connection, new_id)
@@ -95,11 +97,10 @@ def _way(setup: Setup, named: str, sender: str) -> Connector:
         if connector is None or not connector.sends:
             raise Refused(f"There is no connector “{named[:60]}” that sends; guichet connector list shows them.")
         return connector
-    theirs = setup.connector_of.get(sender)
-    try:
-        return theirs if theirs is not None and theirs.sends else sending_connector(setup, "")
-    except LookupError as nobody:
-        raise Refused(str(nobody)) from None
+    way = way_of(setup, sender)
+    if way is None:
+        raise Refused(NO_WAY)
+    return way
 
 
 def _author(setup: Setup, named: str, sender: str) -> str:

@@ -1,4 +1,4 @@
-"""What people do with mails in the outbox: undo, hold, release, retry, change, mark as sent, one or many; looking at them is `desk_outbox_views.py`."""
+"""Deeds on mails in the outbox: undo, hold, release, retry, mark as sent, one or many; changing one is `desk_edits.py`, looking at them `desk_outbox_views.py`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ from core.wording import clean_line
 from core.work_item import WorkItem
 from gateway.desk_base import Json
 from gateway.desk_outbox_views import OutboxViewDesk, disabled, who
-from gateway.store import items, outbox_views, outboxes, sight
+from gateway.desk_people import about_added
+from gateway.store import items, outbox_views, outboxes, sent_copies, sight
 
 _S, _E = OutboxState, OutboxEvent
 
@@ -84,10 +85,6 @@ class OutboxDesk(OutboxViewDesk):
         """A mail of unknown outcome is known to have arrived; what waited for it goes on (decisions.md 18)."""
         return self.do_with_mail("mark-sent", outbox_id, by, reason=reason)
 
-    def edit_mail(self, outbox_id: str, by: str, **changes: Any) -> Json:
-        """Change a mail that has not been tried (E-27): `subject`, `text`, `html`, `to`, `cc`, `bcc`, `send_at` (aware); what is attached stays."""
-        return self.do_with_mail("edit", outbox_id, by, changes=changes)
-
     def do_with_mail(
         self, deed: str, outbox_id: str, by: str, *, reason: str = "", anyway: bool = False, dry_run: bool = False, changes: Json | None = None
     ) -> Json:
@@ -106,9 +103,13 @@ class OutboxDesk(OutboxViewDesk):
             scene = self._scene(connection, by)
             message, item, edit, _ = self._mail_after(connection, outbox_id, wanted, scene, reason=reason, anyway=anyway, changes=changes, lock=True)
             after = outboxes.act(connection, message.id, wanted.event, scene.now, scene.by, reason=clean_line(reason), edit=edit)
+            if wanted.event is _E.ACCEPTED:
+                sent_copies.queue_known(connection, message, scene.setup.connector_named.get(message.connector), scene.now)
+            noted = about_added(connection, item, scene, message, after) if item is not None and edit is not None else ()
             if item is not None:
                 self._tell_item_of_mail(connection, item.id, message, after, wanted, scene)
-            return after, outboxes.as_json(after, item.ref if item is not None else "", warned=outboxes.warnings_on(connection, after))
+            shown = outboxes.as_json(after, item.ref if item is not None else "", warned=outboxes.warnings_on(connection, after))
+            return after, {**shown, "warnings": [*shown["warnings"], *noted]}
 
         after, shown = self._durably(act)
         if after.state in (_S.QUEUED, _S.PENDING_RETRY) and after.due_at <= self._clock.now():
@@ -173,6 +174,7 @@ class OutboxDesk(OutboxViewDesk):
             decision = mail_taken_back(item, message.id, by=scene.by, now=scene.now, people=scene.setup.user_of)
         else:
             facts: dict[str, object] = {"event": str(deed.event), "state": str(message.state), "due_at": message.due_at.isoformat()}
+            facts |= {"scheduled_for": message.due_at.isoformat()} if deed.event is _E.EDIT and message.due_at != was.due_at else {}
             line = Entry(item_id, scene.now, EntryKind.DELIVERY, by=scene.by, text=f"Mail: {deed.told}.", facts=facts, outbox_id=message.id)
             decision = Decision(entries=(line,), participants=_newly_tied(was, message, scene))
             if deed.event is _E.ACCEPTED:

@@ -27,14 +27,16 @@ from core.outbox_view import (
 )
 from core.permissions import sees, teammates
 from core.refusal import NotFound, Refused
+from core.retry import DEFAULT, next_tries
 from core.scene import Scene
 from core.setup import Setup
 from core.wording import clean_line
 from core.work_item import WorkItem
 from gateway.desk_base import DeskBase, Json
-from gateway.store import connector_status, items, outbox_views, outboxes, preferences, sent_items, sight, views
+from gateway.store import connector_status, items, outbox_order, outbox_views, outboxes, preferences, sent_items, sight, views
 from gateway.store.moments import moment_json
 from gateway.store.outbox_views import DUE_LAST, Wanted, Who
+from gateway.store.setups import version_of
 
 KEPT = "outbox"
 """The name under which a person's choice for this screen is kept."""
@@ -121,10 +123,11 @@ class OutboxViewDesk(DeskBase):
             scene = self._scene(connection, by)
             message, item = self._seen_message(connection, outbox_id, scene)
             ways = _ways(connection, scene)
+            before = outbox_order.waits_for(connection, (message,), scene.now, live=_live(scene.setup))
             waits = message.state in UNSENT
             beside = {"item_type": item.kind[:1].upper() if item is not None else None, "redirected_to": list(scene.setup.redirect_all) if waits else []}
-            tries = {"retry_after_seconds": message.content.get("intervals", []), "possible": self._possible_deeds(message, item, scene)}
-            return {**outboxes.detail(connection, message, disabled=disabled(scene.setup)), **_shown(message, ways, scene), **beside, **tries}
+            tries = {**_retries(connection, message, scene.setup), "possible": self._possible_deeds(message, item, scene)}
+            return {**outboxes.detail(connection, message, disabled=disabled(scene.setup)), **_shown(message, ways, scene, before.get(message.id, "")), **beside, **tries}
 
     # ------------------------------------------------------------ how
 
@@ -137,10 +140,11 @@ class OutboxViewDesk(DeskBase):
         found = outbox_views.page(connection, wanted, who(scene), seen, sort=sort, rows=rows, cursor=cursor)
         warned = outboxes.warnings_of(connection, (message for message, _ in found))
         off = disabled(scene.setup)
+        before = outbox_order.waits_for(connection, (message for message, _ in found), scene.now, live=_live(scene.setup))
         return [
             {
                 **outboxes.as_json(message, beside["item"] or "", disabled=off, warned=warned.get(message.id, outboxes.QUIET)),
-                **_shown(message, ways, scene),
+                **_shown(message, ways, scene, before.get(message.id, "")),
                 "item_type": beside["item_type"],
                 "cursor": beside["cursor"],
             }
@@ -175,6 +179,10 @@ def disabled(setup: Setup) -> frozenset[str]:
     return frozenset(connector.name for connector in setup.connectors if not connector.enabled)
 
 
+def _live(setup: Setup) -> list[str]:
+    return [connector.name for connector in setup.connectors if connector.enabled]
+
+
 Ways = Mapping[str, tuple[Way, datetime | None]]
 
 
@@ -191,7 +199,7 @@ def _way(enabled: bool, health: Health | None, now: datetime) -> tuple[Way, date
     return (Way.SUSPENDED, health.suspended_until) if rests and health is not None else (Way.OPEN, None)
 
 
-def _shown(message: OutboxMessage, ways: Ways, scene: Scene) -> Json:
+def _shown(message: OutboxMessage, ways: Ways, scene: Scene, waits_for: str = "") -> Json:
     """What the columns say beside the fields of the contract (A-OB-20)."""
     way, rests_until = ways.get(message.connector, (Way.OFF, None))
     language = scene.user.language or scene.setup.language
@@ -200,10 +208,25 @@ def _shown(message: OutboxMessage, ways: Ways, scene: Scene) -> Json:
     return {
         "status": str(status) if status is not None else None,
         "status_words": status_words(message.state, way, language, hold_reason=message.hold_reason),
-        "last_failure": last_failure(message.state, way, message.connector, message.last_error, language),
+        "last_failure": last_failure(message.state, way, message.connector, message.last_error, language, waits_for=waits_for),
+        "waits_for": waits_for or None,
         "suspended_until": moment_json(rests_until) if waits else None,
         "scheduled_for": moment_json(message.due_at) if message.scheduled and not message.attempts else None,
         "attempts_at_most": message.attempts + (message.tries_left if message.state in (*WAITS, OutboxState.HELD, OutboxState.SENDING) else 0),
+    }
+
+
+def _retries(connection: Connection, message: OutboxMessage, setup: Setup) -> Json:
+    """The retry template that was in force when the mail was written, and the tries to come if each is refused (E-24, C-OB-04)."""
+    seconds: Any = message.content.get("intervals", [])
+    named = setup.retry_template_by_id.get(message.retry_template_id or "")
+    waits = message.state in (*WAITS, OutboxState.HELD, OutboxState.SENDING)
+    moments = next_tries([timedelta(seconds=one) for one in seconds], message.due_at, message.tries_left) if waits else ()
+    return {
+        "retry_template": named.name if named is not None else DEFAULT.name,
+        "retry_template_version": version_of(connection, "retry_template", named.id) if named is not None else None,
+        "retry_after_seconds": seconds,
+        "next_tries": [{"at": moment_json(one)} for one in moments],
     }
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 
-from core.mail import address_key
 from core.refusal import NotFound, Refused
-from core.setup import Role, Setup
+from core.setup import Setup
+from gateway.desk_base import require_administrator
 from gateway.secrets import Secrets, SecretTrouble
 from gateway.store import secrets as rows
 from gateway.store.engine import Database
@@ -61,13 +61,3 @@ def users_of(setup: Setup, name: str) -> Iterator[str]:
             if getattr(connector, way).get("password_secret") == name:
                 yield f"connector {connector.name} ({way})"
     yield from (f"the DKIM key {key.selector} of {key.domain}" for key in setup.dkim_keys if key.secret == name)
-
-
-def require_administrator(setup: Setup, by: str) -> str:
-    """The e-mail of an active administrator. Raises Refused for anybody else."""
-    user = setup.user_of.get(address_key(by))
-    if user is None:
-        raise Refused(f"There is no active user “{by[:320]}”.")
-    if user.role is not Role.ADMIN:
-        raise Refused("Only an administrator may do this; nothing was changed.")
-    return user.email

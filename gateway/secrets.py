@@ -64,16 +64,6 @@ class Secrets:
         kind = DKIM if "PRIVATE KEY-----" in value else PASSWORD
         rows.save(connection, Kept(name, kind, self._clock.now(), by), self._keys.encrypt(value))
 
-    def remove(self, name: str) -> bool:
-        """Forget a value for good. Whether there was one."""
-        with self._database.durable() as connection:
-            return rows.remove(connection, name)
-
-    def names(self) -> tuple[Kept, ...]:
-        """What is known of each besides its value, by name."""
-        with self._database.read() as connection:
-            return rows.rows(connection)
-
 
 def is_name(name: str) -> bool:
     """Whether a secret may be called so: letters, digits and . _ @ - only, so that it can stand in a command and in a desk file."""

@@ -36,8 +36,6 @@ GIVE_UP = timedelta(days=7)
 ALARM_AFTER = 5
 """Failures of one copy, more than half an hour, before administrators hear of it."""
 
-OpenMailbox = Callable[[Connector], SentMailbox]
-
 
 class SentFolder:
     """Works off the copies that are due. Any number of threads and processes may do so; each copy is claimed by one."""

@@ -21,6 +21,7 @@ ROLES = ("smtp", "lmtp", "poll", "worker", "dispatch", "scheduler", "web")
 
 TICK_SECONDS = 0.5
 SWEEP_SECONDS = 1.0
+HANDFUL = 8
 SENT_COPIES_SECONDS = 3.0
 CHECKPOINT_SECONDS = 30.0
 ALARM_SECONDS = 5.0
@@ -107,10 +108,17 @@ class Service:
         house.dispatcher.recover_own()
         worker = house.wakes.start_workers(OUTBOX_QUEUE, house.settings.workers.dispatch_threads)
         self._stops.append(lambda: worker.stop(int(DRAIN_SECONDS * 1000)))
-        self._stops.append(house.dispatcher.close)
-        self._periodic("dispatch-sweep", SWEEP_SECONDS, house.dispatcher.run_due)
+        self._periodic("dispatch-sweep", SWEEP_SECONDS, self._send_all)
         self._periodic("sent-copies", SENT_COPIES_SECONDS, house.sent_folder.run_due)
         self._stops.append(house.sent_folder.close)
+        self._stops.append(house.dispatcher.close)  # before anybody waits for those who send: they go on as long as something is due
+
+    def _send_all(self) -> None:
+        """What is due; if that is more than a handful, with the threads that wait to be called: nobody else may call them where there is no scheduler."""
+        tried = self.house.dispatcher.run_due(HANDFUL)
+        while tried >= HANDFUL:
+            self.house.wakes.outbox()
+            tried = self.house.dispatcher.run_due()
 
     def _worker(self) -> None:
         house = self.house

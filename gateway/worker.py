@@ -79,7 +79,7 @@ class Wakes:
 
         def send_due() -> None:
             self._outbox_pending.clear()
-            _unless_away(OUTBOX_QUEUE, lambda: outbound().run_due())
+            _unless_away(OUTBOX_QUEUE, lambda: _until_done(outbound().run_due))
 
         self._process: dramatiq.Actor[..., None] = dramatiq.actor(broker=self._brokers[INBOUND_QUEUE], queue_name=INBOUND_QUEUE)(process_inbound)
         self._send: dramatiq.Actor[..., None] = dramatiq.actor(broker=self._brokers[OUTBOX_QUEUE], queue_name=OUTBOX_QUEUE)(send_due)
@@ -114,6 +114,11 @@ class Wakes:
         except Exception as fault:  # each broker has its own errors, and none may reach who only wakes: the sweep finds the rows within a second
             self._outbox_pending.clear()
             log.warning("broker_away", extra={"fault": str(fault)[:200]})
+
+
+def _until_done(work: Callable[[], int]) -> None:
+    while work():
+        pass
 
 
 def _unless_away(queue: str, work: Callable[[], object]) -> None:

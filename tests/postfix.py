@@ -45,6 +45,9 @@ showq     unix  n - n - - showq
 anvil     unix  - - n - 1 anvil
 scache    unix  - - n - 1 scache
 tlsmgr    unix  - - n 1000? 1 tlsmgr
+smtpd     pass  - - n - - smtpd
+dnsblog   unix  - - n - 0 dnsblog
+tlsproxy  unix  - - n - 0 tlsproxy
 postlog   unix-dgram n - n - 1 postlogd
 """
 
@@ -66,6 +69,14 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def _door(port: int, settings: Mapping[str, str]) -> str:
+    """A listener in master.cf; `{ }` lets values hold blanks."""
+    program = settings.get("", "smtpd")
+    limit = 1 if program == "postscreen" else "-"
+    options = "".join(f"  -o {{ {name} = {value} }}\n" for name, value in settings.items() if name)
+    return f"127.0.0.1:{port} inet n - n - {limit} {program}\n{options}"
+
+
 def wait_for(condition: Callable[[], Any], seconds: float = 30.0, what: str = "") -> Any:
     """The first true value of `condition`; fails after `seconds`."""
     end = time.monotonic() + seconds
@@ -84,6 +95,9 @@ class Postfix:
     `relay`: domain → port on loopback where its mail is sent to (us) by SMTP, or a transport such as `lmtp:unix:/run/door`.
     `mailboxes`: domains whose mail it keeps, every address in one Maildir (the bounces it writes land there too, if the sender is
     in one of them). `refuse`: recipient → reply at RCPT, such as `450 4.2.1 later` or `550 5.1.1 nobody`. `settings`: more of main.cf.
+    `doors`: further listeners by name, each with settings of its own; `door_port` says where.
+    Its program is smtpd, or what stands under the name ''.
+    `files`: name → text, to be named in settings as `$config_directory/name`.
     """
 
     def __init__(
@@ -93,6 +107,8 @@ class Postfix:
         mailboxes: Iterable[str] = ("mailbox.example",),
         refuse: Mapping[str, str] | None = None,
         settings: Mapping[str, str] | None = None,
+        doors: Mapping[str, Mapping[str, str]] | None = None,
+        files: Mapping[str, str] | None = None,
     ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="guichet-postfix-"))
         self.port = _free_port()
@@ -100,6 +116,8 @@ class Postfix:
         self._mailboxes = tuple(mailboxes)
         self._settings = dict(settings or {})
         self._refuse = dict(refuse or {})
+        self._files = dict(files or {})
+        self._doors = {name: (_free_port(), dict(more)) for name, more in (doors or {}).items()}
 
     def __enter__(self) -> Postfix:
         self._write()
@@ -140,6 +158,16 @@ class Postfix:
     def flush(self) -> None:
         """Try everything in the queue now."""
         subprocess.run([self._command("postqueue"), "-c", self._config, "-f"], check=True)
+
+    def door_port(self, name: str) -> int:
+        """Where one of `doors` listens."""
+        return self._doors[name][0]
+
+    def restart(self) -> None:
+        """All connections are cut; what it took stays in its queue."""
+        self._run("abort")
+        self._run("start")
+        wait_for(self._answers, what="Postfix to answer again")
 
     def refuse(self, replies: Mapping[str, str]) -> None:
         """From now on answer these recipients so, and no others."""
@@ -203,8 +231,10 @@ class Postfix:
         }
         etc = self.folder / "etc"
         (etc / "main.cf").write_text("".join(f"{name} = {value}\n" for name, value in settings.items()))
-        (etc / "master.cf").write_text(MASTER.format(port=self.port))
+        (etc / "master.cf").write_text(MASTER.format(port=self.port) + "".join(_door(port, more) for port, more in self._doors.values()))
         (etc / "transport").write_text("".join(f"{domain} {to if isinstance(to, str) else f'smtp:[127.0.0.1]:{to}'}\n" for domain, to in self._relay.items()))
+        for name, text in self._files.items():
+            (etc / name).write_text(text)
         self._write_refusals()
 
     def _write_refusals(self) -> None:

@@ -315,6 +315,11 @@ def test_a_refusal_is_kept_to_its_mail_and_given_up_after_a_week(sender: Sender,
         assert list(alarms.lasting(connection)) == ["sent_copy/support"]
         assert "sent_copy" not in outboxes.detail(connection, sender.house.get("d2"))
     assert (shown["state"], shown["next_at"], "full" in shown["last_error"]) == ("given up", None, True) and sender.house.state("d1") == "sent"
+    sender.port = dovecot.imap
+    sender.save()
+    with sender.house.database.durable() as connection:
+        assert sent_copies.again(connection, "support", sender.house.clock.now()) == 1, "connector copy-again"
+    assert sender.copier.run_due() == 1 and sender.rows() == [] and len(lying(dovecot, user)) == 2
 
 
 def test_an_odd_server_leaves_the_next_mailbox_alone(sender: Sender, dovecot: Dovecot, user: str) -> None:

@@ -6,7 +6,7 @@ import click
 
 from gateway.cli.connector_owed import give_up
 from gateway.cli.connector_shown import begin, list_, show
-from gateway.cli.connector_switch import disable, enable, history
+from gateway.cli.connector_switch import copy_again, disable, enable, history
 from gateway.cli.connector_test import test
 from gateway.cli.consent import consent
 
@@ -23,7 +23,7 @@ def command() -> None:
     """
 
 
-for part in (list_, show, begin, give_up, disable, enable, history):
+for part in (list_, show, begin, give_up, disable, enable, history, copy_again):
     command.add_command(part)
 command.add_command(consent)
 command.add_command(test)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gateway.cli.connector_owed import owed
-from gateway.cli.connector_sending import sending_of
+from gateway.cli.connector_sending import iso, sending_of
 from gateway.cli.house import acting, current_setup, json_option, opened, zone_of
 from gateway.cli.shown import in_zone, say, say_fields, say_json, say_table
 
@@ -185,9 +185,9 @@ def _line(connector: Connector, figures: MailboxFigures | None) -> dict[str, Any
         "on_server": figures.seen,
         "taken_in": figures.stored,
         "waiting": figures.waiting,
-        "oldest_waiting_at": _iso(figures.oldest_waiting_at),
-        "looked_at": _iso(figures.looked_at(_folders(connector))),
-        "last_success_at": _iso(figures.health.last_success_at),
+        "oldest_waiting_at": iso(figures.oldest_waiting_at),
+        "looked_at": iso(figures.looked_at(_folders(connector))),
+        "last_success_at": iso(figures.health.last_success_at),
     }
 
 
@@ -199,23 +199,19 @@ def _more(figures: MailboxFigures | None) -> dict[str, Any]:
         {
             "folder": one.folder,
             "choice": one.choice,
-            "begun_at": _iso(one.begun_at),
+            "begun_at": iso(one.begun_at),
             "on_server": one.seen,
             "taken_in": one.stored,
             "waiting": one.waiting,
-            "oldest_waiting_at": _iso(one.oldest_waiting_at),
-            "looked_at": _iso(one.looked_at),
+            "oldest_waiting_at": iso(one.oldest_waiting_at),
+            "looked_at": iso(one.looked_at),
         }
         for one in figures.folders
     ]
     return {
         "last_error": health.last_error,
-        "last_error_at": _iso(health.last_error_at),
+        "last_error_at": iso(health.last_error_at),
         "suspended": health.suspended,
-        "tried_again_at": _iso(health.suspended_until),
+        "tried_again_at": iso(health.suspended_until),
         "folders": folders,
     }
-
-
-def _iso(moment: Any) -> str:
-    return moment.isoformat().replace("+00:00", "Z") if moment is not None else ""

@@ -1,4 +1,4 @@
-"""`guichet connector disable`, `enable` and `history`: a connector switched off and on by hand, and who changed what of it."""
+"""`guichet connector disable`, `enable`, `history` and `copy-again`: a connector switched off and on by hand, who changed what of it, copies given up."""
 
 from __future__ import annotations
 
@@ -57,6 +57,25 @@ def history(ctx: click.Context, name: str, limit: int, by: str | None, as_json: 
         person = acting(house, by)
         found, zone = house.desk.connector_history(name, person, limit=limit), zone_of(house, person)
     say_history(found, zone, COLUMNS, as_json=as_json)
+
+
+@click.command("copy-again")
+@click.argument("name")
+@as_option
+@json_option
+@click.pass_context
+def copy_again(ctx: click.Context, name: str, by: str | None, as_json: bool) -> None:
+    """Try the copies for the folder Sent once more that were given up after a week. The mails themselves have left and are not sent again.
+
+    \b
+    guichet connector copy-again support
+    """
+    with opened(ctx) as house:
+        done = house.desk.copy_again(name, acting(house, by))
+    if as_json:
+        say_json(done)
+        return
+    say(f"{done['copies']} copies of mail of {name} are put into the folder Sent once more." if done["copies"] else f"No copy of mail of {name} was given up.")
 
 
 def say_history(found: Iterable[Mapping[str, Any]], zone: str, columns: tuple[str, ...], *, as_json: bool) -> None:

@@ -136,7 +136,7 @@ def send(ctx: click.Context, /, id: str, anyway: bool, yes: bool, by: str | None
         said = house.desk.draft_warnings(id, person)
         ask_before_send(said, yes=yes)
         message, zone = house.desk.send_draft(id, person, anyway=anyway), zone_of(house, person)
-    say_sent(message, zone, as_json, told=said)
+    say_sent(message, zone, as_json, told=said, by=by)
 
 
 def _say(draft: dict[str, Any], zone: str, as_json: bool) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
 
-from gateway.cli.house import acting, as_option, json_option, opened
+from gateway.cli.handing import hand_out, output_option
+from gateway.cli.house import acting, as_option, json_option, opened, zone_of
 from gateway.cli.letter_options import uploads
-from gateway.cli.shown import say, say_json, say_table
+from gateway.cli.shown import in_zone, say, say_json, say_table
 
 COLUMNS = ("id", "name", "content_type", "size", "created_at", "created_by", "drafts")
 DESK = "--desk"
@@ -52,8 +52,9 @@ def add(ctx: click.Context, /, words: tuple[str, ...], desk: bool, anyway: bool,
     ref, paths = _of(desk, words, 1)
     given = uploads(tuple(map(Path, paths)))
     with opened(ctx) as house:
-        kept = house.desk.add_files(ref, acting(house, by), given, anyway=anyway)
-    say_table(kept, COLUMNS, as_json=as_json)
+        person = acting(house, by)
+        kept, zone = house.desk.add_files(ref, person, given, anyway=anyway), zone_of(house, person)
+    say_table(kept if as_json else in_zone(kept, zone), COLUMNS, as_json=as_json)
 
 
 @command.command("list")
@@ -66,14 +67,15 @@ def list_(ctx: click.Context, /, words: tuple[str, ...], desk: bool, by: str | N
     """The files of the item REF, and which drafts carry one."""
     ref, _ = _of(desk, words, 0)
     with opened(ctx) as house:
-        found = house.desk.list_files(ref, acting(house, by))
-    say_table(found, COLUMNS, as_json=as_json)
+        person = acting(house, by)
+        found, zone = house.desk.list_files(ref, person), zone_of(house, person)
+    say_table(found if as_json else in_zone(found, zone), COLUMNS, as_json=as_json)
 
 
 @command.command()
 @click.argument("words", nargs=-1, metavar="[REF] ID")
 @desk_option
-@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="A file that is not there yet; without it standard output.")
+@output_option
 @as_option
 @click.pass_context
 def get(ctx: click.Context, /, words: tuple[str, ...], desk: bool, output: Path | None, by: str | None) -> None:
@@ -81,16 +83,8 @@ def get(ctx: click.Context, /, words: tuple[str, ...], desk: bool, output: Path 
     ref, (id, *_) = _of(desk, words, 1)
     with opened(ctx) as house:
         found = house.desk.get_file(ref, id, acting(house, by))
-    if output is None:
-        sys.stdout.buffer.write(found.content)
-        sys.stdout.buffer.flush()
-        return
-    try:
-        with output.open("xb") as target:
-            target.write(found.content)
-    except OSError as fault:
-        raise click.ClickException(f"{output} cannot be written ({(fault.strerror or str(fault)).lower()}); the file is still here.") from None
-    say(f"{output}: {len(found.content)} bytes of “{found.name}”.")
+    if hand_out(found.content, output, still="the file is still here"):
+        say(f"{output}: {len(found.content)} bytes of “{found.name}”.")
 
 
 @command.command()

@@ -29,13 +29,16 @@ def outbox(ctx: click.Context, paths: tuple[Path, ...], connector: str, author: 
     guichet outbox retry --state failed --text imported --all --dry-run
     """
     from core.refusal import Refused
+    from gateway.outbound.old_queue import LARGEST
 
     results: list[dict[str, Any]] = []
     with opened(ctx) as house:
         person = acting(house, by)
         for path in _files(paths):
             try:
-                done = house.mail_bytes.import_mail(path.read_bytes(), person, connector=connector, author=author)
+                with path.open("rb") as file:
+                    raw = file.read(LARGEST + 1)
+                done = house.mail_bytes.import_mail(raw, person, connector=connector, author=author)
                 results.append({"file": str(path), "imported": not done["known"], **done})
             except OSError as fault:
                 results.append({"file": str(path), "imported": False, "because": fault.strerror})
@@ -55,4 +58,4 @@ def outbox(ctx: click.Context, paths: tuple[Path, ...], connector: str, author: 
 def _files(paths: tuple[Path, ...]) -> Iterator[Path]:
     """Files as named, and the .eml files of folders, by name."""
     for path in paths:
-        yield from sorted(path.rglob("*.eml")) if path.is_dir() else (path,)
+        yield from sorted(one for one in path.rglob("*.eml") if one.is_file()) if path.is_dir() else (path,)

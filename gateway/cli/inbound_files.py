@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
 
+from gateway.cli.handing import hand_out, output_option
 from gateway.cli.house import acting, as_option, json_option, opened
 from gateway.cli.shown import say, say_table
 
@@ -28,7 +28,7 @@ def attachments(ctx: click.Context, id: str, by: str | None, as_json: bool) -> N
 @click.command("attachment")
 @click.argument("id")
 @click.argument("number", type=click.IntRange(1))
-@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="A file that is not there yet; without it standard output.")
+@output_option
 @click.option("--anyway", is_flag=True, help="Also a file that is kept back as dangerous; one with a virus only for administrators.")
 @as_option
 @click.pass_context
@@ -36,16 +36,8 @@ def attachment(ctx: click.Context, id: str, number: int, output: Path | None, an
     """One file of a message, by its number in `inbound attachments`."""
     with opened(ctx) as house:
         found = house.desk.attachment(id, number, acting(house, by), anyway=anyway)
-    if output is None:
-        sys.stdout.buffer.write(found.content)
-        sys.stdout.buffer.flush()
-        return
-    try:
-        with output.open("xb") as target:
-            target.write(found.content)
-    except OSError as fault:
-        raise click.ClickException(f"{output} cannot be written ({(fault.strerror or str(fault)).lower()}); the file is still in the message.") from None
-    say(f"{output}: {len(found.content)} bytes of “{found.name}”.")
+    if hand_out(found.content, output, still="the file is still in the message"):
+        say(f"{output}: {len(found.content)} bytes of “{found.name}”.")
 
 
 @click.command("html")

@@ -70,7 +70,7 @@ def mail(
         message = house.desk.mail(ref, person, send_at=moment_of(house, person, send_at), undo=delay, **asked)
         if canned is not None:
             house.desk.note_canned(found["title"], person)
-    say_sent(message, zone, as_json, told=said)
+    say_sent(message, zone, as_json, told=said, by=by)
 
 
 def begun_with(canned: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[str, Any]:
@@ -86,16 +86,18 @@ def begun_with(canned: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[str,
     return letter
 
 
-def say_sent(message: dict[str, Any], zone: str, as_json: bool, *, told: Sequence[str] = ()) -> None:
-    """What became of it, and of what there is to be warned that nobody was `told` yet."""
+def say_sent(message: dict[str, Any], zone: str, as_json: bool, *, told: Sequence[str] = (), by: str | None = None) -> None:
+    """What became of it, of what there is to be warned that nobody was `told` yet, and how `by` takes it back as long as it waits."""
     if as_json:
         say_json(message)
         return
     for warning in message["warnings"]:
         if warning not in told:
             click.echo(f"Warning: {printable(warning)}", err=True)
-    say(f"{message['id']} {message['state']}, to be sent {in_zone(message, zone)['due_at']}")
-    say(f"Undo: guichet outbox cancel {message['id']}")
+    waits = message["scheduled"] or message["due_at"] != message["created_at"]
+    say(f"{message['id']} {message['state']}, {'to be sent ' + in_zone(message, zone)['due_at'] if waits else 'leaves at once'}")
+    if waits:
+        say(f"Undo: guichet outbox cancel {message['id']}{f' --as {by}' if by else ''}")
 
 
 def ask_before_send(warnings: Sequence[str], *, yes: bool) -> None:

@@ -74,11 +74,13 @@ def _read(path: Path) -> bytes:
     from core.refusal import Refused
 
     try:
-        if path.stat().st_size > LARGEST:
-            raise Refused(f"{path} is larger than 100 MB; nothing was stored.")
-        return path.read_bytes()
+        with path.open("rb") as file:
+            found = file.read(LARGEST + 1)  # a device has no size, and a log grows while it is read
     except OSError as fault:
         raise Refused(f"{path} cannot be read ({(fault.strerror or str(fault)).lower()}).") from None
+    if len(found) > LARGEST:
+        raise Refused(f"{path} is larger than 100 MB; nothing was stored.")
+    return found
 
 
 def _numbered(text: str) -> tuple[str, int]:

@@ -9,10 +9,12 @@ from typing import Any
 
 import click
 
+from gateway.cli.handing import hand_out, output_option
 from gateway.cli.house import acting, as_option, json_option, moment_of, opened, zone_of
 from gateway.cli.letter_options import uploads
 from gateway.cli.outbox_lists import FILTERS, counts, filters_of, list_, sent, view
-from gateway.cli.shown import in_zone, say, say_fields, say_json
+from gateway.cli.outbox_mail import say_mail
+from gateway.cli.shown import in_zone, say, say_json
 
 DEEDS: dict[str, tuple[str, str]] = {
     "send-now": ("Send mails that wait for an undo, their time or their next try.", "to be sent now"),
@@ -40,7 +42,7 @@ def command() -> None:
     guichet outbox edit 0abc… --at 2026-03-29T09:30
     guichet outbox release --state held --all
     guichet outbox sent --team --customer Acme
-    guichet outbox eml 0abc… --out mail.eml
+    guichet outbox eml 0abc… --output mail.eml
     """
 
 
@@ -61,33 +63,23 @@ def show(ctx: click.Context, id: str, by: str | None, as_json: bool) -> None:
     if as_json:
         say_json(message)
     else:
-        say_fields(in_zone(message, zone))
+        say_mail(in_zone(message, zone))
 
 
 @command.command()
 @click.argument("id")
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write it into this file, which must not be there yet.")
+@output_option
 @as_option
 @click.pass_context
-def eml(ctx: click.Context, id: str, out: Path | None, by: str | None) -> None:
+def eml(ctx: click.Context, id: str, output: Path | None, by: str | None) -> None:
     """The mail as it left or would leave, with its signatures and without blind copies.
 
     \b
     guichet outbox eml 0abc… > mail.eml
     """
-    from core.refusal import Refused
-
     with opened(ctx) as house:
         content = house.mail_bytes.eml(id, acting(house, by))
-    if out is None:
-        sys.stdout.flush()
-        sys.stdout.buffer.write(content)
-        return
-    try:
-        with out.open("xb") as stream:
-            stream.write(content)
-    except OSError as fault:
-        raise Refused(f"{out}: {fault.strerror}. Nothing was written.") from None
+    hand_out(content, output, still="the mail is still in the outbox")
 
 
 @command.command()
@@ -185,7 +177,7 @@ def say_results(results: Iterable[dict[str, Any]], done: str, as_json: bool) -> 
         if "because" in result:
             click.echo(f"{result['id']}: {result['because']}", err=True)
         elif not as_json:
-            say(f"{result['id']} {done}" if result["done"] else f"{result['id']} would be {done} ({result['state']} → {result['would_be']})")
+            say(f"{result['id']} {done}" if result["done"] else f"{result['id']} would be {done.removeprefix('to be ')} ({result['state']} → {result['would_be']})")
     if as_json:
         say_json(told)
     return 2 if refused else 0

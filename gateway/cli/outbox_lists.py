@@ -97,15 +97,10 @@ def list_(
             )
             found, following = page["rows"], page["next"]
             shown = list(dict.fromkeys(("id", *(COLUMN[one].field for one in page["columns"]))))
-    say_table(found if as_json else _readable(found, zone), shown, as_json=as_json)
+    people = [{**row, "status": row.get("status_words", "")} for row in in_zone(found, zone)]
+    say_table(found if as_json else people, shown if as_json else ["status" if one == "status_words" else one for one in shown], as_json=as_json)
     if following and not as_json:
         click.echo(f"More: --cursor {following}", err=True)
-
-
-def _readable(rows: list[dict[str, Any]], zone: str) -> list[dict[str, Any]]:
-    """Moments in the person's zone, also in the fields whose names do not say that they are moments."""
-    names = ("suspended_until", "scheduled_for")
-    return [{**in_zone(row, zone), **{name: in_zone({"at": row.get(name)}, zone)["at"] for name in names}} for row in rows]
 
 
 @click.command()

@@ -60,10 +60,12 @@ def _is_terminal() -> bool:
 @click.pass_context
 def list_(ctx: click.Context, by: str | None, as_json: bool) -> None:
     """Names, what they are, when they were changed and by whom; never a value."""
+    from gateway.store.moments import moment_json
+
     with opened(ctx) as house:
         person = acting(house, by)
         kept, zone = house.secrets_desk.list(person), zone_of(house, person)
-    found = [{"name": one.name, "kind": one.kind or "password", "changed_at": one.changed_at.isoformat().replace("+00:00", "Z"), "by": one.changed_by} for one in kept]
+    found = [{"name": one.name, "kind": one.kind or "password", "changed_at": moment_json(one.changed_at), "by": one.changed_by} for one in kept]
     say_table(found if as_json else in_zone(found, zone), COLUMNS, as_json=as_json)
 
 

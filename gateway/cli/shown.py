@@ -14,8 +14,11 @@ import click
 WIDEST = 60
 """Characters of one cell, where the width of the terminal does not say otherwise; the last of a line may be as long as it likes."""
 
-MOMENTS = ("at", "until", "scheduled_for")
+MOMENTS = ("at", "until", "scheduled_for", "editor_until", "suspended_until")
 """Names of fields that are moments, besides those that end in `_at`."""
+
+SPACES = "\u00a0\u202f"
+"""Spaces that French writes before a colon and between digits: they do nothing to a terminal."""
 
 
 def say(text: str = "") -> None:
@@ -36,7 +39,7 @@ def printable(text: str, *, lines: bool = False) -> str:
     """The text with whatever a terminal would obey (escape sequences, direction marks) shown as an escape instead."""
     if text.isprintable():
         return text
-    return "".join(char if char.isprintable() or (lines and char in "\n\t") else f"\\x{ord(char):02x}" for char in text)
+    return "".join(char if char.isprintable() or char in SPACES or (lines and char in "\n\t") else f"\\x{ord(char):02x}" for char in text)
 
 
 def say_table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], *, as_json: bool = False) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -63,12 +64,15 @@ def add(
     from core.setup import User as Person
 
     user = Person("", email, name or email.partition("@")[0], Role(role), team, queues, language, timezone)
-    with opened(ctx) as house:
-        setup = current_setup(house)
+    def added(setup: Setup) -> Setup:
         if address_key(email) in setup.user_of:
             raise Refused(f"{email} is a user already.")
+        return replace(setup, users=(*_others(setup, email), user))
+
+    with opened(ctx) as house:
+        added(current_setup(house))
         password, password_hash = _password(password_stdin)
-        _save(house, replace(setup, users=(*_others(setup, email), user)), acting(house, by), password_of=(email, password_hash))
+        _save(house, added, acting(house, by), password_of=(email, password_hash))
     _say_password(email, "" if password_stdin else password)
 
 
@@ -102,11 +106,13 @@ def deactivate(ctx: click.Context, email: str, by: str | None) -> None:
     from core.mail import address_key
     from core.refusal import Refused
 
-    with opened(ctx) as house:
-        setup = current_setup(house)
+    def left(setup: Setup) -> Setup:
         if address_key(email) not in setup.user_of:
             raise Refused(f"There is no active user “{email}”.")
-        _save(house, replace(setup, users=_others(setup, email)), acting(house, by))
+        return replace(setup, users=_others(setup, email))
+
+    with opened(ctx) as house:
+        _save(house, left, acting(house, by))
     say(f"{email} is no longer active.")
 
 
@@ -160,16 +166,18 @@ def _others(setup: Setup, email: str) -> tuple[User, ...]:
     return tuple(user for user in setup.users if address_key(user.email) != address_key(email))
 
 
-def _save(house: House, setup: Setup, by: str, *, password_of: tuple[str, str] | None = None) -> None:
-    """Save after the checks that a desk file goes through; with the hash of a user's password in the same transaction."""
+def _save(house: House, changed: Callable[[Setup], Setup], by: str, *, password_of: tuple[str, str] | None = None) -> None:
+    """Save what `changed` makes of the setup as it is then, after the checks that a desk file goes through; with the hash of a user's password in
+    the same transaction. Raises Refused, also what `changed` raises."""
     from core.refusal import Refused
     from gateway.deskfile import checks
     from gateway.store.passwords import set_password
 
-    active = replace(setup, users=tuple(user for user in setup.users if user.active))
-    for path, said in checks.people(active):
-        raise Refused(f"{path.rpartition('.')[2]}: {said}.")
     with house.database.durable() as connection:
+        setup = changed(house.setups.locked(connection))
+        active = replace(setup, users=tuple(user for user in setup.users if user.active))
+        for path, said in checks.people(active):
+            raise Refused(f"{path.rpartition('.')[2]}: {said}.")
         house.setups.save(connection, setup, by, house.clock.now())
         if password_of is not None:
             set_password(connection, *password_of, by, house.clock.now())

@@ -59,6 +59,7 @@ class _Sent:
 def walk(trial: Trial, connector: Connector, around: Surroundings, post: Post) -> None:
     """Send, wait, and write down what was shown. Raises Failed."""
     _require_both_ways(connector)
+    _require_no_redirection(post)
     started, since = time.monotonic(), post.clock.now() - SKEW
     sent, refused = _send_all(trial, connector, around, post)
     here = _await(connector, sent, since, post)
@@ -86,6 +87,15 @@ def _require_both_ways(connector: Connector) -> None:
         raise Failed("settings", f"A round trip needs both ways, and this connector is for {connector.direction} mail only. Leave --round-trip away.")
     if connector.outgoing.get("kind") != "smtp":
         raise Failed("settings", "A round trip needs a way out by SMTP; this connector writes its mails into a folder. Leave --round-trip away.")
+
+
+def _require_no_redirection(post: Post) -> None:
+    """A copy of another system has that one's addresses, and its mail goes nowhere but to `redirect_all` (C-GW-05)."""
+    with post.database.read() as connection:
+        redirected = load(connection).redirect_all
+    if redirected:
+        sentence = "Every mail of this desk goes to redirect_all and to nobody else, and a round trip would write to the connector's own addresses."
+        raise Failed("settings", f"{sentence} Take redirect_all out first, or leave --round-trip away.")
 
 
 # ---------------------------------------------------------------- out

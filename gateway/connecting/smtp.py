@@ -23,7 +23,7 @@ STEPS: tuple[tuple[str, tuple[Stage, ...], str], ...] = (
     ("settings", (Stage.SETTINGS,), "Look at the keys of outgoing."),
     ("connection", (Stage.CONNECT, Stage.BANNER), "Look at host and port, and whether a firewall is between."),
     ("encryption", (Stage.TLS, Stage.STARTTLS), "Look at security and port; use the name in the certificate as host, or name its authority with ca_file."),
-    ("greeting", (Stage.EHLO,), "Look at outbound.hostname in the settings: some servers want a name that the DNS knows."),
+    ("greeting", (Stage.EHLO,), "Look at outbound.hostname in the settings (some servers want a name that the DNS knows), and at client_certificate where it wants one."),
     ("log-in", (Stage.AUTH,), "Look at user and at the secret; the provider may want an application password, or have SMTP switched off for the mailbox."),
 )
 """Step → the stages of a dialogue that belong to it (core/delivery.py), and what to do where it fails."""

@@ -41,7 +41,7 @@ def warnings(setup: Setup) -> Found:
     owner = owner_of(setup, setup.unmonitored_address) if setup.unmonitored_address else None
     way = nobody(setup)
     if setup.unmonitored_address and (owner is None or not owner.sends) and way is not None and way.connector is not default:
-        yield "desk.unmonitored_address", f"it is sent from by “{default.name}”, which is disabled; until it is enabled, notices leave as {way.address}"
+        yield "desk.unmonitored_address", f"notices leave by “{default.name}”, which is disabled; until it is enabled, they come from {way.address}"
 
 
 def _redirect(setup: Setup) -> Found:

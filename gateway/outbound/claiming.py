@@ -24,7 +24,7 @@ from core.test_mode import why_kept
 from core.work_item import WorkItem
 from gateway.clock import Clock
 from gateway.keys import Keys
-from gateway.outbound.port import LeaseTime
+from gateway.outbound.port import LeaseTime, connections_of
 from gateway.outbound.sealing import FileGone, sealed_with_files
 from gateway.outbound.turns import Turns
 from gateway.store import connector_status, items, outbox_claims, outboxes
@@ -146,7 +146,7 @@ class Claims:
         for name in self._turns.order(able):
             if not round_.asks(name):
                 continue
-            size = min(most, self._turns.size(name))
+            size = min(most, self._turns.size(name, connections_of(setup.connector_named[name])))
             allowed = _allowed(connection, setup.connector_named[name], now)
             if allowed is not None:
                 size = min(size, allowed.mails)
@@ -175,7 +175,9 @@ class Claims:
 
     def _seal(self, connection: Connection, message: OutboxMessage, setup: Setup) -> str:
         """Seal a message again whose time or content changed before its first try; '' or why that is impossible."""
-        draft, ref = outboxes.draft_of(message)
+        whole = outboxes.get(connection, message.id)
+        assert whole is not None, "it was claimed a moment ago, in this transaction"
+        draft, ref = outboxes.draft_of(whole)
         try:
             sealed = sealed_with_files(connection, draft, setup.connector_named[message.connector], setup, self._keys, ref=ref)
         except FileGone as gone:
@@ -183,7 +185,7 @@ class Claims:
         except Exception as fault:  # the outer edge: one mail that cannot be composed must not stop the others
             log.exception("seal_failed", extra={"outbox_id": message.id})
             return f"This mail could not be composed ({type(fault).__name__}); edit it or cancel it."
-        outbox_claims.reseal(connection, draft, sealed, ref, message)
+        outbox_claims.reseal(connection, draft, sealed, ref, whole)
         return ""
 
     def _note(self, connection: Connection, connector: Connector, health: Health | None, allowed: _Allowed | None, taken: int, now: datetime) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from core.mail import Address, Importance, address_key
 from core.outbox import Draft, Purpose, Sealed
 from core.refs import references_in_subject
+from core.senders import owner_of
 from core.setup import Connector, Setup
 from core.test_mode import FACT, marked
 from gateway.keys import Keys
@@ -57,11 +58,12 @@ def seal(draft: Draft, connector: Connector, setup: Setup, keys: Keys, *, ref: s
     a quarter of a millisecond for an acknowledgement; raises nothing for any text in the draft.
     """
     subject, text, html, note, language = _words(draft, setup, ref)
-    text, html = with_instructions(draft, connector, setup, ref, text, html, language=language)
     subject = marked(subject) if draft.facts.get(FACT) else subject
     message_id = keys.message_id(draft.id, connector.domain)
     sender = _sender(draft, connector, setup)
-    back = _reply_address(sender.address, connector, keys, ref)
+    mailbox = _mailbox(sender.address, connector, setup)
+    text, html = with_instructions(draft, mailbox, setup, ref, text, html, language=language)
+    back = _reply_address(sender.address, mailbox, keys, ref)
     lines = [
         date_field(draft.due_at),
         address_field("From", (sender,)),
@@ -77,7 +79,7 @@ def seal(draft: Draft, connector: Connector, setup: Setup, keys: Keys, *, ref: s
     lines += [*_IMPORTANCE.get(draft.importance, ()), "MIME-Version: 1.0"]
     return Sealed(
         bytes="\r\n".join([*filter(None, lines), ""]).encode("utf-8", "replace") + body(draft.id, text, html, files),
-        envelope_from=_envelope_sender(draft, sender.address, back, connector, keys),
+        envelope_from=_envelope_sender(draft, sender.address, back, mailbox, keys),
         message_id=message_id,
         subject=subject,
         text=text,
@@ -122,22 +124,27 @@ def _sender(draft: Draft, connector: Connector, setup: Setup) -> Address:
     return Address(envelope_address(connector.address), setup.name)
 
 
-def _reply_address(sender: str, connector: Connector, keys: Keys, ref: str) -> str:
-    """Where answers go: the signed plus-address where the connector has them, else the sender itself."""
-    if not connector.tags_replies or not ref or address_key(sender) != address_key(connector.address):  # an alias was not tested
+def _mailbox(sender: str, connector: Connector, setup: Setup) -> Connector:
+    """Whose plus-addresses count: those of the mailbox that answers to From come to, whichever connector takes the mail out (C-GW-02)."""
+    return connector if address_key(sender) in connector.keys else owner_of(setup, sender) or connector
+
+
+def _reply_address(sender: str, mailbox: Connector, keys: Keys, ref: str) -> str:
+    """Where answers go: the signed plus-address where the mailbox has them, else the sender itself."""
+    if not mailbox.tags_replies or not ref or address_key(sender) != address_key(mailbox.address):  # an alias was not tested
         return sender
     return plus_tagged(sender, keys.reply_tag(ref)) or sender
 
 
-def _envelope_sender(draft: Draft, sender: str, back: str, connector: Connector, keys: Keys) -> str:
+def _envelope_sender(draft: Draft, sender: str, back: str, mailbox: Connector, keys: Keys) -> str:
     """Where reports about this one mail go (decisions.md 3): an address of its own where plus-addresses are in force, so that each is tied to its mail.
 
-    It is made from the connector's main address, which is the one that was tested, also for an alias of the same domain; SPF speaks for
+    It is made from the mailbox's main address, which is the one that was tested, also for an alias of the same domain; SPF speaks for
     the domain of the envelope (RFC 7489 section 3.1.2). Else a person's mail names the address for answers, and automatic mail the null sender.
     """
     plain = "" if draft.system_generated else back
-    box = Address(envelope_address(connector.address))
-    if not connector.tags_replies or draft.purpose in NULL_SENDER or box.domain != Address(sender).domain:
+    box = Address(envelope_address(mailbox.address))
+    if not mailbox.tags_replies or draft.purpose in NULL_SENDER or box.domain != Address(sender).domain:
         return plain
     return plus_tagged(box.address, keys.bounce_tag(draft.id)) or plain
 

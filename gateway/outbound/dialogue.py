@@ -14,7 +14,7 @@ from core.delivery import OUTCOME_OF, TROUBLES, Delivery, Meaning, Reply, Stage
 from core.mail import address_key
 from core.outbox import Outcome
 from core.queue_id import queue_id
-from gateway.outbound.ended import Ended, Stale, meaning_of
+from gateway.outbound.ended import Ended, Stale, meaning_of, told
 from gateway.outbound.envelope import Envelope
 from gateway.outbound.headers import envelope_address
 from gateway.outbound.port import Outgoing
@@ -129,6 +129,9 @@ class _Dialogue:
             if meaning is Meaning.PROCEED:
                 taken.append(key)
                 continue
+            if meaning is Meaning.PASSING and taken and not _closes(answer):  # by the next mail the connector learns of it; a large one would else never leave
+                self._outcomes[key] = (Outcome.TEMPORARY, answer.words)
+                continue
             if meaning in TROUBLES:
                 raise Ended(Stage.RCPT, answer)
             if self._envelope.dsn and answer.code in WITHOUT_DSN:
@@ -136,7 +139,7 @@ class _Dialogue:
             if answer.reply is Reply.GO_ON:
                 self._misfit(asked, answer)
                 return [], {}
-            self._outcomes[key] = (OUTCOME_OF[meaning], answer.words)
+            self._outcomes[key] = (OUTCOME_OF[meaning], told(Stage.RCPT, answer))
             if meaning is Meaning.NEXT:
                 rest[key] = bare
             if _closes(answer):
@@ -192,7 +195,8 @@ class _Dialogue:
         return Stage.DOT, lost or self._wire.reply(self._server.time.after_dot)
 
     def _all(self, keys: dict[str, str] | list[str], outcome: Outcome, answer: Answer) -> None:
-        self._outcomes.update(dict.fromkeys(keys, (outcome, answer.words)))
+        words = told(self._stage, answer) if outcome is Outcome.PERMANENT else answer.words
+        self._outcomes.update(dict.fromkeys(keys, (outcome, words)))
 
     def _delivery(self) -> Delivery:
         said = self._outcomes.values()

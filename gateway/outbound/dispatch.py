@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import os
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -17,22 +16,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core import redirect
-from core.delivery import Delivery, Stage, clean_words
-from core.outbox import OutboxMessage, Outcome
 from core.settling import still_to_try
 from core.setup import Connector
 from gateway.clock import Clock
 from gateway.holders import is_dead, living
 from gateway.keys import Keys
+from gateway.outbound import faults
 from gateway.outbound.claiming import Claimed, Claims, Round
-from gateway.outbound.port import LeaseTime, Outgoing, Sign, Transports, unsigned
+from gateway.outbound.giving_back import GivingBack
+from gateway.outbound.journal import Journal
+from gateway.outbound.port import LeaseTime, Outgoing, Sign, Transports, connections_of, unsigned
 from gateway.outbound.settler import Apply, Settler
 from gateway.outbound.transports import TransportPool
 from gateway.outbound.turns import Turns
 from gateway.outbound.unsettled import Unsettled, Watch
+from gateway.outbound.work import SETUP_FRESH, Work
 from gateway.secrets import no_secrets
 from gateway.store import outbox_claims
-from gateway.store.engine import Database
+from gateway.store.engine import Database, is_passing_fault
 from gateway.store.outbox_claims import LostClaim
 from gateway.store.setups import Setups
 
@@ -41,13 +42,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("guichet.outbound")
 
-SETUP_FRESH = 1.0
-"""Seconds for which what the desk says is taken as read."""
-
 MOST_SPARES = 8
 """Threads that go on with other connectors while attempts are stuck, at the most."""
 SPARE_REST = 0.2
 """Seconds a spare thread waits when there is nothing for it to do."""
+
 
 class Dispatcher:
     """The way out of an installation. `holder` names this process in leases; `folder` is where relative Maildir paths begin.
@@ -80,6 +79,7 @@ class Dispatcher:
         self._setups = setups
         self._clock = clock
         self._settler = Settler(database, setups, clock, apply)
+        self._journal = Journal(database, self._settler)
         living(holder)
         self._turns = Turns()
         self._claims = Claims(database, setups, keys, clock, self._turns, holder=holder, lease=lease, overtaken=self._settler.overtaken)
@@ -89,17 +89,20 @@ class Dispatcher:
         self._transports = transports or self._pool
         self._closing = threading.Event()
         self._sign = sign
+        self._give_back = GivingBack(database, clock)
 
     # ------------------------------------------------------------ sending
 
     def run_due(self, limit: int = 100) -> int:
         """Try what is due now, one mail after the other, at most `limit`; returns how many were tried. A plain call, no thread needed."""
         self._settler.settle_left()
+        self._give_back()
         if not self._claims.anything():
             return 0
         tried, round_ = 0, Round()
         while tried < limit and not self._closing.is_set():
             self._settler.settle_left()
+            self._give_back()
             batch = self._claims.next(limit - tried, round_)
             if not batch:
                 break
@@ -113,40 +116,59 @@ class Dispatcher:
         self._pool.close()
 
     def _send(self, batch: Sequence[Claimed]) -> int:
-        """One mail after the other by the same way out. What is not begun because the way is slow, or we close, is given back; returns how many were tried."""
-        unsettled = Unsettled(self._database, self._settler)
-        self._watch.begin(unsettled)
-        tried, read_at = 0, time.monotonic()
+        """Send a batch, on as many connections as its connector may have. What is not begun because the way is slow, or we close, is given back;
+        returns how many were tried."""
+        work = Work(self._signed(batch), self._goes_on)
+        lanes = min(len(batch), connections_of(batch[0].connector))
+        others = [threading.Thread(target=work.done_by, args=(self._run_lane,), name="outbox-lane", daemon=True) for _ in range(lanes - 1)]
+        for other in others:
+            other.start()
         try:
-            for claimed in self._signed(batch):
-                if tried and (self._closing.is_set() or self._turns.is_careful(claimed.connector.name)):
-                    break
-                if tried and time.monotonic() - read_at >= SETUP_FRESH:
-                    if self._reconfigured(claimed):
-                        break
-                    read_at = time.monotonic()
-                tried += 1
-                self._attempt(claimed, unsettled, last=tried == len(batch))
+            self._run_lane(work)
+        finally:
+            work.stop()
+            for other in others:
+                other.join()
+            self._give_back(work.left(batch))
+        work.fail_as_others_did()
+        return work.begun
+
+    def _run_lane(self, work: Work) -> None:
+        """One mail after the other on one connection, until there is none left."""
+        unsettled = Unsettled(self._journal, self._settler)
+        self._watch.begin(unsettled)
+        try:
+            while (claimed := work.next()) is not None:
+                self._attempt(claimed, unsettled)
         finally:
             try:
                 unsettled.flush()
             finally:
                 self._watch.end(unsettled)
-                self._give_back(batch[tried:])
-        return tried
+
+    def _goes_on(self, claimed: Claimed, since: float) -> bool:
+        """Whether another mail of a batch may be begun, `since` seconds after the desk's setup was looked at."""
+        if self._closing.is_set() or self._turns.is_careful(claimed.connector.name):
+            return False
+        return since < SETUP_FRESH or not self._reconfigured(claimed)
 
     def _reconfigured(self, claimed: Claimed) -> bool:
         """Whether the desk was changed since the batch was claimed: what it says of redirection and of connectors holds for every attempt that begins."""
         with self._database.read() as connection:
             return self._setups.current(connection).revision != claimed.setup.revision
 
-    def _attempt(self, claimed: Claimed, unsettled: Unsettled, *, last: bool) -> None:
-        """Deliver outside any transaction, then settle: at once, or with the mark of the next mail."""
+    def _attempt(self, claimed: Claimed, unsettled: Unsettled) -> None:
+        """Deliver outside any transaction, then settle: with the mark of the next mail of this thread, or soon."""
         message = claimed.message
-        marked = threading.Event()
+        marked, away = threading.Event(), threading.Event()
 
         def before_final_dot() -> None:
-            unsettled.mark(claimed)
+            try:
+                unsettled.mark(claimed)
+            except Exception as fault:  # goes up; here it is only remembered whose fault it was
+                if is_passing_fault(fault):
+                    away.set()
+                raise
             marked.set()
 
         people = tuple(one.address.address for one in still_to_try(message))
@@ -163,12 +185,16 @@ class Dispatcher:
             log.warning("claim_lost", extra={"outbox_id": message.id, "attempt": message.attempts})
             return
         except Exception as fault:  # the outer edge: whatever broke, the mail keeps a state that says so
-            log.exception("delivery_broke", extra={"outbox_id": message.id})
-            delivery = _broken(message, fault, marked=marked.is_set())
-        if delivery.trouble is not None:
+            if away.is_set():  # comes for every mail as long as the database is away: no trace
+                log.warning("put_off", extra={"outbox_id": message.id, "fault": type(fault).__name__})
+                delivery = faults.put_off()
+            else:
+                log.exception("delivery_broke", extra={"outbox_id": message.id})
+                delivery = faults.broken(message, fault, marked=marked.is_set())
+        if delivery.trouble is not None or delivery.put_off:
             self._turns.be_careful(claimed.connector.name)
         unsettled.put(claimed, delivery)
-        if last or self._turns.is_careful(claimed.connector.name):
+        if self._turns.is_careful(claimed.connector.name):
             unsettled.flush()
 
     def _signed(self, batch: Sequence[Claimed]) -> list[Claimed]:
@@ -191,11 +217,6 @@ class Dispatcher:
         except Exception as fault:  # the outer edge: a mail that cannot be signed must not stop the others, nor leave unsigned
             log.exception("sign_failed", extra={"outbox_id": claimed.message.id})
             return replace(claimed, fault=fault)
-
-    def _give_back(self, batch: Sequence[Claimed]) -> None:
-        if batch:
-            with self._database.lazy() as connection:
-                outbox_claims.give_back(connection, [(one.was, one.message) for one in batch], self._clock.now())
 
     def _relieve(self) -> None:
         """While attempts are stuck, as many threads more go on with what other connectors have to send."""
@@ -226,11 +247,3 @@ class Dispatcher:
         with self._database.read() as connection:
             left = outbox_claims.leases_over(connection, now)
         return sum(self._settler.recover(outbox_id, n) for outbox_id, n in left)
-
-
-def _broken(message: OutboxMessage, fault: Exception, *, marked: bool) -> Delivery:
-    """The answer of an attempt that our own fault ended: unknown if the dot may have left, else to be tried again."""
-    words = clean_words(f"A fault of ours ended the attempt: {type(fault).__name__}: {fault}")
-    if marked:
-        return Delivery(Stage.DOT, words, {one.address.key: (Outcome.UNKNOWN, words) for one in still_to_try(message)})
-    return Delivery(Stage.BODY, words, {one.address.key: (Outcome.TEMPORARY, words) for one in still_to_try(message)})

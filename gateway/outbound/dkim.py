@@ -161,7 +161,10 @@ def domain_of_author(raw: bytes) -> str:
     fields = re.findall(rb"(?im)^from:((?:[^\r]|\r\n[ \t])*)\r\n", head)
     if len(fields) != 1:
         return ""
-    found = getaddresses([" ".join(fields[0].decode("utf-8", "replace").split())])
+    try:
+        found = getaddresses([" ".join(fields[0].decode("utf-8", "replace").split())])
+    except RecursionError:  # comments within comments without end, in a mail that was imported
+        return ""
     return domain_key(found[0][1].rpartition("@")[2]) if len(found) == 1 and "@" in found[0][1] else ""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.answers import judge
-from core.delivery import TROUBLES, Delivery, Meaning, Reply, Stage, clean_words
+from core.delivery import MAX_WORDS, TROUBLES, Delivery, Meaning, Reply, Stage, clean_words
 from gateway.outbound.wire import CLOSING, Answer
 
 
@@ -46,6 +46,15 @@ LOGGED_OUT = frozenset({530, 535})
 def meaning_of(stage: Stage, answer: Answer) -> Meaning:
     """By the tables."""
     return judge(stage, answer.reply, answer.code, answer.words).meaning
+
+
+def told(stage: Stage, answer: Answer) -> str:
+    """The server's words for whoever wrote the mail; after a refusal for good with what they mean, where the tables know it."""
+    judged = judge(stage, answer.reply, answer.code, answer.words)
+    if judged.meaning is not Meaning.PERMANENT or not judged.because:
+        return answer.words
+    because = f" ({judged.because})"
+    return answer.words[: MAX_WORDS - len(because)] + because
 
 
 def trouble(ended: Ended) -> Delivery:

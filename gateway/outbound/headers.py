@@ -21,8 +21,8 @@ MAX_VALUE = 1000
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_NOT_TEXT = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
-_NOT_IN_ADDRESS = re.compile(r"[\x00-\x20\x7f-\xa0\u2028\u2029\ud800-\udfff<>]")
+_NOT_TEXT = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]+")
+_NOT_IN_ADDRESS = re.compile(r"[\x00-\x20\x7f-\xa0\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff<>]")
 _QUOTED_LOCAL = re.compile(r'"[^"\\]*"')
 _PLAIN_WORDS = re.compile(r"[\x21-\x7e]{1,70}(?: [\x21-\x7e]{1,70})*", re.ASCII)
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*", re.ASCII)
@@ -36,7 +36,7 @@ _ATTRIBUTE_SAFE = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWX
 
 
 def one_line(text: str) -> str:
-    """The text without controls and lone surrogates, every run of white space one space, at most 1,000 characters."""
+    """The text without controls, direction overrides and lone surrogates, every run of white space one space, at most 1,000 characters."""
     return " ".join(_NOT_TEXT.sub(" ", text[: 2 * MAX_VALUE]).split())[:MAX_VALUE]
 
 

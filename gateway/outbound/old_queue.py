@@ -124,7 +124,10 @@ def _recipients(head: Message) -> tuple[Recipient, ...]:
 
 
 def _addresses(head: Message, name: str) -> list[Address]:
-    pairs = getaddresses([str(value) for value in head.get_all(name, [])])
+    try:
+        pairs = getaddresses([str(value) for value in head.get_all(name, [])])
+    except RecursionError:  # comments within comments without end
+        raise Refused(f"Its {name.capitalize()} is built so that it cannot be read.") from None
     return [Address(parse_address(address).address, clean_line(_decoded(display), 200)) for display, address in pairs if address or display]
 
 
@@ -147,9 +150,9 @@ def _content(raw: bytes) -> tuple[str, int]:
         data = plain.get_payload(decode=True) if plain is not None else b""
         charset = (plain.get_content_charset() if plain is not None else None) or "utf-8"
         files = sum(part.get_content_disposition() == "attachment" for part in parts)
-    except (LookupError, ValueError, RecursionError):
+    except (LookupError, ValueError, TypeError, RecursionError):
         return "", 0
     try:
         return clean_text(bytes(data).decode(charset, "replace") if isinstance(data, bytes) else "", TEXT), files
-    except LookupError:
+    except (LookupError, ValueError):
         return clean_text(bytes(data).decode("latin-1") if isinstance(data, bytes) else "", TEXT), files

@@ -51,6 +51,15 @@ class LeaseTime:
         return self.before_dot + self.after_dot + self.margin
 
 
+CONNECTIONS = 3
+"""Sessions of one process with one server at the same time, where the connector does not say: Microsoft 365 allows one account no more."""
+
+
+def connections_of(connector: Connector) -> int:
+    """On how many connections of one process mail leaves by a connector at once; into a folder, one mail after the other."""
+    return max(1, int(str(connector.outgoing.get("connections") or CONNECTIONS))) if connector.outgoing.get("kind") == "smtp" else 1
+
+
 Transports = Callable[[Connector], Transport]
 """Finds the way out of a connector."""
 

@@ -127,7 +127,7 @@ class Settler:
         now = self._clock.now()
         message = claimed.message
         setup = claimed.setup if now - (message.last_attempt_at or now) < SETUP_HOLDS else self._setups.current(connection)
-        fared = delivery.trouble is not None or not claimed.well
+        fared = delivery.trouble is not None or not (claimed.well or delivery.put_off)
         rests_until = self._connector_fared(connection, message, delivery, setup, now) if fared else None
         if delivery.size_limit is not None and self._announced.get(message.connector) != delivery.size_limit:
             self._note_limit(connection, message.connector, delivery.size_limit)

@@ -15,7 +15,7 @@ from core.outbox import Outcome
 from core.setup import Connector
 from gateway.outbound.dialogue import DsnRefused, send
 from gateway.outbound.ended import Ended, trouble
-from gateway.outbound.port import Outgoing
+from gateway.outbound.port import CONNECTIONS, Outgoing
 from gateway.outbound.session import Bearer, Server, open_session
 from gateway.outbound.wire import Answer, Wire
 from gateway.secrets import no_secrets
@@ -23,8 +23,6 @@ from gateway.secrets import no_secrets
 MAX_IDLE = 30.0
 """Seconds a session is kept while nobody needs it."""
 MAX_USES = 100
-CONNECTIONS = 4
-"""Most sessions of one process to one server at once, where the connector does not say."""
 CONNECTION_AGE = "PT5M"
 
 PORTS = {"tls": 465, "starttls": 587, "none": 25}
@@ -158,7 +156,10 @@ class SmtpTransport:
         except BaseException:
             kept.wire.drop()
             raise
-        self._give_back(kept)
+        if _put_off(delivery):
+            kept.wire.leave()
+        else:
+            self._give_back(kept)
         return delivery
 
     def _ready(self, deadline: float) -> _Kept | None:
@@ -194,6 +195,12 @@ def _cured(refused: DsnRefused, delivery: Delivery, mail: Outgoing) -> bool:
         return False
     key = refused.key or address_key(mail.recipients[0])
     return refused.stage is Stage.MAIL or delivery.recipients.get(key, (Outcome.PERMANENT, ""))[0] is not Outcome.PERMANENT
+
+
+def _put_off(delivery: Delivery) -> bool:
+    """Whether somebody was refused for now and nobody has the mail: a server may mean the whole session, as postscreen does, so the next mail begins another."""
+    outcomes = {outcome for outcome, _ in delivery.recipients.values()}
+    return Outcome.TEMPORARY in outcomes and Outcome.ACCEPTED not in outcomes
 
 
 def check(server: Server) -> str:

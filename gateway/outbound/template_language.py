@@ -31,12 +31,15 @@ class TemplateTrouble(Exception):
 def fill(source: str, values: dict[str, Any], *, html: bool = False) -> str:
     """The template with its values; in HTML they are escaped. Raises TemplateTrouble."""
     try:
-        filled = _compiled(source, html).render(values)
+        pieces, size = [], 0
+        for piece in _compiled(source, html).generate(values):  # ended where it is too much, not measured when it is all there
+            pieces.append(piece)
+            size += len(piece)
+            if size > MAX_OUTPUT:
+                raise TemplateTrouble(f"it gives more than {MAX_OUTPUT} characters")
     except _faults_of_templates() as fault:
         raise TemplateTrouble(_said(fault)) from None
-    if len(filled) > MAX_OUTPUT:
-        raise TemplateTrouble(f"it gives more than {MAX_OUTPUT} characters")
-    return filled
+    return "".join(pieces)
 
 
 def names_in(source: str) -> frozenset[str]:
@@ -79,6 +82,8 @@ def _faults(environment: Environment, source: str) -> Iterator[str]:
         kind, line = type(node).__name__, node.lineno
         if kind not in NODES:
             yield f"line {line}: “{kind}” is not allowed in a mail template; values, if/else and these filters are: {', '.join(sorted(FILTERS))}"
+        if isinstance(node, nodes.Getattr) and not isinstance(node.node, nodes.Name):
+            yield f"line {line}: “.{node.attr[:80]}” is asked of something that is no value of the table"
         if isinstance(node, nodes.Filter) and node.name not in FILTERS:
             yield f"line {line}: the filter “{node.name}” is not allowed; allowed: {', '.join(sorted(FILTERS))}"
         if isinstance(node, nodes.Test) and node.name not in TESTS:

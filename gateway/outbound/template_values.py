@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from core.alarms import AlarmKind
 from core.outbox import Purpose
 from core.setup import Setup
 from core.wording import clean_text
@@ -38,7 +39,7 @@ ALWAYS: dict[str, tuple[str, ...]] = {
     Purpose.MERGED: ("others",),
     Purpose.CASE_LAUNCHED: ("others",),
     Purpose.SEND_FAILED: ("failures",),
-    Purpose.ALARM: ("title", "name", "failures"),
+    Purpose.ALARM: ("title", "name", "failures", "kind"),
 }
 """Facts that every mail of the purpose brings; the others may be missing."""
 
@@ -75,10 +76,12 @@ VALUES: tuple[Value, ...] = (
         (*_ALL, Purpose.SEND_FAILED),
     ),
     Value("subject_known", "Whether `subject` is a real one.", "1", "subject", (*_ALL, Purpose.SEND_FAILED)),
-    Value("closed", "Whether the item was closed because no answer came.", "yes", "closed", (Purpose.NO_ANSWER,)),
+    Value("closed", "Whether the item was closed because no answer came; in an alarm, whether it is over.", "yes", "closed", (Purpose.NO_ANSWER, Purpose.ALARM)),
     Value("others", "References of the other items, each on a line.", "101204-T", "others", (Purpose.SPLIT, Purpose.MERGED, Purpose.CASE_LAUNCHED)),
     Value("failures", "Who did not get the mail and why, or what the server said.", "carl@acme.example: 550 no", "failures", (Purpose.SEND_FAILED, Purpose.ALARM)),
     Value("connector.name", "The connector that fails.", "support", "name", (Purpose.ALARM,)),
+    Value("kind", f"What an alarm is about: {', '.join(AlarmKind)}.", "suspended", "kind", (Purpose.ALARM,)),
+    Value("detail", "What was seen, such as the words of the server; empty in some alarms.", "535 5.7.8 no", "detail", (Purpose.ALARM,)),
     Value("title", "The same as item.title; in an alarm what happened, in a few words.", "Printer on the second floor", "title", (*_ALL, Purpose.ALARM)),
     Value("name", "The same as connector.name.", "support", "name", (Purpose.ALARM,)),
 )

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 
 BATCH = 8
 """Mails that are claimed at once at the most."""
+MOST = 32
+"""The same for a connector that has several connections."""
 QUICK = 0.25
 """Seconds within which an attempt was quick: the next batch may be larger."""
 SLOW = 1.0
@@ -47,11 +49,11 @@ class Turns:
         with self._lock:
             self._last = name
 
-    def size(self, name: str) -> int:
-        """How many mails to claim: one until its attempts are quick, then more and more."""
+    def size(self, name: str, connections: int = 1) -> int:
+        """How many mails to claim: one until its attempts are quick, then more and more, for each of its connections."""
         with self._lock:
             way = self._ways.get(name)
-            return 1 if way is None or self._slow_ones(name) else way.size
+            return 1 if way is None or self._slow_ones(name) else way.size if way.size < BATCH else min(way.size * connections, MOST)
 
     def be_careful(self, name: str) -> None:
         """The connector is in trouble: one mail at a time again."""

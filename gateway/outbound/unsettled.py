@@ -1,6 +1,6 @@
-"""An answer that waits for company: it is settled in the durable commit that marks the next mail of its batch, or 100 ms later by itself.
+"""An answer that waits for company: it is settled in the durable commit that marks the next mail of its thread, or 100 ms later by itself.
 
-So a batch costs one durable commit a mail instead of two, and after a kill no more mails are unknown than threads were sending.
+So a mail costs at most one durable commit instead of two, and after a kill no more mails are unknown than threads were sending.
 """
 
 from __future__ import annotations
@@ -13,9 +13,8 @@ from dataclasses import dataclass, field
 
 from core.delivery import Delivery
 from gateway.outbound.claiming import Claimed
+from gateway.outbound.journal import Entry, Journal
 from gateway.outbound.settler import Settler
-from gateway.store import outbox_claims
-from gateway.store.engine import Database
 
 log = logging.getLogger("guichet.outbound")
 
@@ -36,10 +35,10 @@ class _Waiting:
 
 
 class Unsettled:
-    """The one answer of a batch that is not written yet."""
+    """The one answer of a thread that is not written yet."""
 
-    def __init__(self, database: Database, settler: Settler) -> None:
-        self._database = database
+    def __init__(self, journal: Journal, settler: Settler) -> None:
+        self._journal = journal
         self._settler = settler
         self._lock = threading.Lock()
         self._waiting: _Waiting | None = None
@@ -55,28 +54,30 @@ class Unsettled:
         waiting = self._take()
         if waiting is not None:
             try:
-                with self._database.durable() as connection:
-                    outbox_claims.hold_on(connection, (waiting.claimed.message, claimed.message))
-                    self._settler.within(connection, waiting.claimed, waiting.delivery)
-                    outbox_claims.mark(connection, claimed.message.id, claimed.message.attempts)
+                self._journal.write(Entry(waiting.claimed, waiting.delivery, claimed))
                 return
             except Exception as fault:  # whichever of the two it was about, neither may spoil the other: from here on each goes alone
                 log.info("settle_apart", extra={"outbox_id": waiting.claimed.message.id, "fault": type(fault).__name__})
                 with self._lock:
                     self._waiting = waiting
-        with self._database.durable() as connection:
-            outbox_claims.mark(connection, claimed.message.id, claimed.message.attempts)
+        self._journal.write(Entry(marked=claimed))
 
     def flush(self) -> None:
         """Write the answer that waits, now."""
-        waiting = self._take()
-        if waiting is not None:
-            self._settler.settle(waiting.claimed, waiting.delivery)
+        self._write(self._take())
 
     def flush_late(self) -> None:
         """Write the answer that has waited too long; from another thread."""
-        waiting = self._take(older_than=PATIENCE)
-        if waiting is not None:
+        self._write(self._take(older_than=PATIENCE))
+
+    def _write(self, waiting: _Waiting | None) -> None:
+        """With others, if that goes; else by itself and as often as it takes."""
+        if waiting is None:
+            return
+        try:
+            self._journal.write(Entry(waiting.claimed, waiting.delivery))
+        except Exception as fault:  # the settler knows which faults pass
+            log.info("settle_apart", extra={"outbox_id": waiting.claimed.message.id, "fault": type(fault).__name__})
             self._settler.settle(waiting.claimed, waiting.delivery)
 
     def _take(self, older_than: float = 0.0) -> _Waiting | None:

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from core.mail import Envelope, Mail
-from core.setup import BlockEffect, Connector, Setup
+from core.setup import Connector
 from core.verdict import Classification, Kind, Weight
 from gateway.routing.authentication import Dmarc
 from gateway.routing.facts import Facts
-from gateway.routing.patterns import first_match, fold, matches_address
+from gateway.routing.patterns import first_match, fold
 from gateway.routing.signs import ANY, BY_HEADER, FOLDED_ABSENCE, FOLDED_PHRASES, NO, NOTES_PREFIX, REPORTS, Sign, is_daemon
 
 MAX_HOPS = 50
@@ -217,14 +217,6 @@ def _no_answer(facts: Facts) -> tuple[str, ...]:
     if is_daemon(sender.key):
         found.append("nobody reads the sender's address")
     return tuple(found)
-
-
-def blocked(setup: Setup, key: str) -> BlockEffect | None:
-    """What the block list says of a sender; *reject as spam* wins over the milder effect (B-BL-01)."""
-    effects = {entry.effect for entry in setup.blocked_addresses if matches_address(entry.address, key)}
-    if BlockEffect.REJECT_AS_SPAM in effects:
-        return BlockEffect.REJECT_AS_SPAM
-    return BlockEffect.NO_AUTOMATED_EMAILS if effects else None
 
 
 def counts(classification: Classification, *, participant: bool, connector: Connector | None) -> bool:

@@ -1,4 +1,4 @@
-"""Address patterns and words as administrators write them in routes and block lists, matched in linear time; the lists are in `core/setup.py`."""
+"""Words and lists of address patterns as administrators write them in routes, matched in linear time; one pattern is `core/blocking.py`."""
 
 from __future__ import annotations
 
@@ -6,42 +6,16 @@ import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
 
-from core.mail import address_key, domain_key
+from core.blocking import matches_address
 
 MAX_SUBJECT = 2_000
 """Characters of a subject that conditions look at."""
-
-
-def matches_address(pattern: str, key: str) -> bool:
-    """Whether an address key fits a pattern (E-19).
-
-    `a@b.com` this address · `*@b.com`, `@b.com` or `b.com` exactly this domain · `*.b.com` its subdomains · `*b.com` any ending in it.
-    """
-    kind, wanted = _read(pattern)
-    if kind == "address":
-        return key == wanted
-    domain = key.rpartition("@")[2] if "@" in key else ""
-    if kind == "domain":
-        return bool(domain) and domain == wanted
-    return bool(domain and wanted) and (domain.endswith(wanted) if kind == "domain suffix" else key.endswith(wanted))
 
 
 def first_match(patterns: Iterable[str], keys: Iterable[str]) -> str:
     """The first pattern that any of the address keys fits, or ''."""
     listed = tuple(keys)
     return next((pattern for pattern in patterns if any(matches_address(pattern, key) for key in listed)), "")
-
-
-@lru_cache(maxsize=4096)
-def _read(pattern: str) -> tuple[str, str]:
-    text = pattern.strip()
-    if text.startswith(("*@", "@")):
-        return "domain", domain_key(text.lstrip("*").lstrip("@"))
-    if text.startswith("*."):
-        return "domain suffix", "." + domain_key(text[2:])
-    if text.startswith("*"):
-        return "suffix", address_key(text[1:]) if "@" in text else domain_key(text[1:])
-    return ("address", address_key(text)) if "@" in text else ("domain", domain_key(text))
 
 
 def fold(text: str) -> str:

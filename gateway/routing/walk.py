@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from core.blocking import blocked
 from core.mail import Envelope, Mail
 from core.setup import BlockEffect, Connector, Process, Setup
 from core.verdict import Classification, Verdict
-from gateway.routing.classify import blocked, classify
+from gateway.routing.classify import classify
 from gateway.routing.conditions import Subject, subject_of
 from gateway.routing.facts import Facts
 from gateway.routing.trace import Trace

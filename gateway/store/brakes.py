@@ -102,7 +102,7 @@ def lately(connection: Connection, brakes: Brakes, item_id: str | None, address_
 
 def count_automatic(connection: Connection, draft: Draft, now: datetime) -> None:
     """Count an automatic mail that is put into the outbox, once for each of its addresses; a blind copy of the desk's own is nobody's mail."""
-    rows = [{"at": now, "item_id": draft.item_id, "address_key": mailbox(one.address.key)} for one in draft.recipients if one.role != "sys"]
+    rows = [{"at": now, "item_id": draft.item_id, "address_key": mailbox(one.address.key)} for one in draft.recipients if not one.is_copy]
     if rows:
         connection.execute(_INSERT, rows)
 

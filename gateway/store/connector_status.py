@@ -11,7 +11,8 @@ from sqlalchemy import Connection, Row, bindparam, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from core.health import Health
-from gateway.store.schema import connector_status
+from core.outbox import OutboxState
+from gateway.store.schema import connector_status, outbox, outbox_attempt
 
 SCANNER = "scanner"
 """The row of the virus scanner, which is no connector but fares like one."""
@@ -32,6 +33,22 @@ _NEXT = select(connector_status.c.next_at).where(connector_status.c.name == bind
 _NEXT_LOCKED = _NEXT.with_for_update()
 _MOVE_NEXT = update(connector_status).where(connector_status.c.name == bindparam("wanted")).values(next_at=bindparam("moved", type_=connector_status.c.next_at.type))
 _ADD = _INSERT.on_conflict_do_nothing()
+_MET_TROUBLE = (
+    select(outbox_attempt.c.n)
+    .where(outbox_attempt.c.outbox_id == outbox.c.id, outbox_attempt.c.n == outbox.c.attempts, outbox_attempt.c.outcome == "trouble")
+    .exists()
+)
+_TO_FORWARD = (
+    select(outbox.c.id)
+    .where(
+        outbox.c.state == str(OutboxState.PENDING_RETRY),
+        outbox.c.connector == bindparam("wanted"),
+        outbox.c.due_at > outbox.c.last_attempt_at,
+        _MET_TROUBLE,
+    )
+    .with_for_update(skip_locked=True)
+)
+_FORWARD = update(outbox).where(outbox.c.id.in_(_TO_FORWARD)).values(due_at=outbox.c.last_attempt_at)
 _SIZE = select(connector_status.c.size_limit).where(connector_status.c.name == bindparam("wanted"))
 _SET_SIZE = update(connector_status).where(connector_status.c.name == bindparam("wanted")).values(size_limit=bindparam("new_limit"))
 
@@ -65,6 +82,15 @@ def try_at_once(connection: Connection, names: Iterable[str]) -> None:
         was = health(connection, name, lock=True)
         if was.troubled or was.refused_logins:
             save(connection, replace(was, refused_logins=0, suspended_until=None, probes=0, troubled_since=None))
+            _bring_forward(connection, name)
+
+
+def _bring_forward(connection: Connection, name: str) -> None:
+    """Mails whose last try met the trouble that is mended wait no longer for their next one; those that somebody has in hand are left alone.
+
+    Not after every success: a mail that itself brings the trouble about would be in everybody's way.
+    """
+    connection.execute(_FORWARD, {"wanted": name})
 
 
 def next_at(connection: Connection, name: str, *, lock: bool = False) -> datetime | None:

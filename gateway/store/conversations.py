@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, func, or_, select
+from sqlalchemy import Connection, and_, bindparam, func, not_, or_, select
 
 from core.acknowledge import doubt_in
 from core.conversation import Conversation, LastMail, Said
 from core.decision import EntryKind
 from core.evidence import Evidence
 from core.mail import Address, address_key
-from core.outbox import OutboxState
+from core.outbox import OutboxState, Purpose
 from core.verdict import Action, Kind, TraceStep
 from gateway.store.items import contacts_of
 from gateway.store.mail_on_item import GONE
@@ -65,8 +65,19 @@ _LAST_MAIL = (
     .limit(1)
 )
 _NATURE = select(inbound.c.classification, inbound.c.trace).where(inbound.c.id == bindparam("wanted"))
-_FIRST_IDS = select(known_id.c.message_id, known_id.c.at).where(known_id.c.item_id == bindparam("item_id")).order_by(known_id.c.at).limit(1)
-_NEWEST_IDS = select(known_id.c.message_id, known_id.c.at).where(known_id.c.item_id == bindparam("item_id")).order_by(known_id.c.at.desc()).limit(MOST_IDS)
+_NOT_OF_THE_THREAD = (
+    select(outbox.c.id)
+    .where(
+        known_id.c.direction == "out",
+        outbox.c.id == known_id.c.source_id,
+        or_(outbox.c.purpose == Purpose.SEND_FAILED.value, outbox.c.state == OutboxState.CANCELLED.value),
+    )
+    .exists()
+)
+"""What customers never get: a notice to the author of a mail that failed, and a mail that was taken back."""
+_IDS = select(known_id.c.message_id, known_id.c.at).where(known_id.c.item_id == bindparam("item_id"), not_(_NOT_OF_THE_THREAD))
+_FIRST_IDS = _IDS.order_by(known_id.c.at).limit(1)
+_NEWEST_IDS = _IDS.order_by(known_id.c.at.desc()).limit(MOST_IDS)
 
 
 def conversation(connection: Connection, item_id: str) -> Conversation:

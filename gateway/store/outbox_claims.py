@@ -12,9 +12,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Integer, String, and_, bindparam, case, delete, not_, or_, select, update
 
-from core.outbox import OUTBOX, Draft, OutboxEvent, OutboxMessage, OutboxState, Sealed
+from core.outbox import OUTBOX, Draft, OutboxEvent, OutboxMessage, OutboxState, Purpose, Sealed
 from core.settling import BECAUSE, Settlement
 from core.transitions import step
+from gateway.store import outbox_texts
 from gateway.store.outbox_rows import INSERT_CHANGE, UPDATE_RECIPIENT, change_row, messages, sealed_values
 from gateway.store.prepared import Prepared
 from gateway.store.schema import outbox, outbox_attempt, raw_mail
@@ -35,22 +36,23 @@ class LostClaim(Exception):
     """The attempt is no longer ours: its lease was over, or it was settled already."""
 
 
-_earlier = outbox.alias("earlier")
-_BLOCKED = (
-    select(_earlier.c.id)
+EARLIER = outbox.alias("earlier")
+STANDS_BEFORE = (
+    select(EARLIER.c.id)
     .where(
-        _earlier.c.item_id == outbox.c.item_id,
-        or_(_earlier.c.seq < outbox.c.seq, and_(_earlier.c.seq == outbox.c.seq, _earlier.c.id < outbox.c.id)),
-        _earlier.c.connector.in_(bindparam("live", expanding=True)),
+        EARLIER.c.item_id == outbox.c.item_id,
+        or_(EARLIER.c.seq < outbox.c.seq, and_(EARLIER.c.seq == outbox.c.seq, EARLIER.c.id < outbox.c.id)),
+        EARLIER.c.purpose != str(Purpose.SEND_FAILED),
+        EARLIER.c.connector.in_(bindparam("live", expanding=True)),
         or_(
-            _earlier.c.state.in_([str(OutboxState.SENDING), str(OutboxState.PENDING_RETRY)]),
-            and_(_earlier.c.state == str(OutboxState.QUEUED), _earlier.c.due_at <= bindparam("now", type_=outbox.c.due_at.type)),
+            EARLIER.c.state.in_([str(OutboxState.SENDING), str(OutboxState.PENDING_RETRY)]),
+            and_(EARLIER.c.state == str(OutboxState.QUEUED), EARLIER.c.due_at <= bindparam("now", type_=outbox.c.due_at.type)),
         ),
     )
-    .exists()
 )
 """An earlier mail of the item that is not settled stands before a later one (decisions.md 20). One that is scheduled for later, held,
-failed, of unknown outcome or waiting for a connector that was switched off does not."""
+failed, of unknown outcome or waiting for a connector that was switched off does not; nor does a notice to a colleague, who is not in the conversation."""
+_BLOCKED = STANDS_BEFORE.exists()
 
 _WAITS = and_(
     outbox.c.state == bindparam("in_state"),
@@ -105,7 +107,7 @@ def due(connection: Connection, now: datetime, connector: str, *, live: Collecti
     """
     asked = {"now": now, "by_connector": connector, "live": list(live), "most": most}
     rows = [row for state in CLAIMABLE for row in connection.execute(_DUE, {**asked, "in_state": str(state)})]
-    return messages(connection, sorted(rows, key=lambda row: row.due_at)[:most])
+    return messages(connection, sorted(rows, key=lambda row: row.due_at)[:most], texts=False)
 
 
 def claim(connection: Connection, found: Sequence[OutboxMessage], now: datetime, *, holder: str, lease_until: datetime) -> list[OutboxMessage]:
@@ -146,8 +148,9 @@ def sign(connection: Connection, signed: Sequence[tuple[OutboxMessage, str]]) ->
 def reseal(connection: Connection, draft: Draft, sealed: Sealed, ref: str, message: OutboxMessage) -> None:
     """New bytes for a message whose time or content changed, in the transaction that claims its first attempt."""
     values = sealed_values(draft, sealed, ref)
-    values["content"] = {**message.content, **values["content"]}
+    values["content"], apart = outbox_texts.parted({**message.content, **values["content"]})
     values["signature"] = ""
+    outbox_texts.write(connection, message.id, apart)
     connection.execute(_RESEAL, {"its_id": message.id, **values})
     connection.execute(_RAW_UPDATE, {"its_id": message.id, "bytes": sealed.bytes})
 

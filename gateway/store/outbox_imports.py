@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, update
 
 from core.outbox import Draft, OutboxState, Sealed
-from gateway.store import outboxes
+from gateway.store import outbox_texts, outboxes
 from gateway.store.outbox_rows import INSERT_CHANGE, change_row
 from gateway.store.schema import outbox
 
@@ -27,6 +28,7 @@ def add(connection: Connection, draft: Draft, sealed: Sealed, *, now: datetime, 
     outboxes.insert(connection, draft, sealed, now=now)
     message = outboxes.get(connection, draft.id, lock=True)
     assert message is not None, "it was put there a moment ago, in this transaction"
-    values = {"state": str(OutboxState.FAILED), "tries_left": 0, "last_error": WORDS, "first_failed_at": now, "content": {**message.content, "imported": True}}
+    values: dict[str, Any] = {"state": str(OutboxState.FAILED), "tries_left": 0, "last_error": WORDS, "first_failed_at": now}
+    values |= {"content": outbox_texts.parted({**message.content, "imported": True})[0]}
     connection.execute(_AS_FAILED, {"its_id": draft.id, **values})
     connection.execute(INSERT_CHANGE, change_row(draft.id, now, message.state, OutboxState.FAILED, by, WORDS))

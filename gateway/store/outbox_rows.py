@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Row, and_, bindparam, select, update
 from core.conversation import UNSENT
 from core.mail import Address, Importance
 from core.outbox import Draft, FileRef, OutboxMessage, OutboxState, Outcome, Purpose, Recipient, Sealed
+from gateway.store import outbox_texts
 from gateway.store.schema import outbox, outbox_recipient, raw_mail, state_change
 
 PLAIN = tuple(
@@ -55,11 +56,13 @@ MOST_UNSENT = 200
 # ---------------------------------------------------------------- reading
 
 
-def messages(connection: Connection, rows: Iterable[Row[Any]]) -> list[OutboxMessage]:
-    """The values of outbox rows with their recipients, in the order of the rows."""
+def messages(connection: Connection, rows: Iterable[Row[Any]], *, texts: bool = True) -> list[OutboxMessage]:
+    """The values of outbox rows with their recipients, in the order of the rows; without long `texts` where nobody reads them."""
     kept = list(rows)
-    people = recipients_of(connection, [row.id for row in kept])
-    return [message_of(row, people.get(row.id, ())) for row in kept]
+    ids = [row.id for row in kept]
+    people = recipients_of(connection, ids)
+    apart = outbox_texts.of(connection, ids) if texts else {}
+    return [message_of(row, people.get(row.id, ()), apart.get(row.id)) for row in kept]
 
 
 def get(connection: Connection, outbox_id: str, *, lock: bool = False) -> OutboxMessage | None:
@@ -137,9 +140,11 @@ def recipients_of(connection: Connection, ids: Sequence[str]) -> dict[str, tuple
     return {one: tuple(sorted(people, key=lambda person: _ROLES.index(person.role))) for one, people in found.items()}
 
 
-def message_of(row: Row[Any], recipients: tuple[Recipient, ...]) -> OutboxMessage:
-    """One row as a value; the recipients get back the names they were written with."""
-    values = row._mapping
+def message_of(row: Row[Any], recipients: tuple[Recipient, ...], texts: Mapping[str, Any] | None = None) -> OutboxMessage:
+    """One row as a value, with the texts that are stored apart; the recipients get back the names they were written with."""
+    values: Mapping[str, Any] = dict(row._mapping)
+    if texts:
+        values = {**values, "content": {**row.content, **texts}}
     names = dict(values["content"].get("names", ()))
     named = tuple(Recipient(Address(one.address.address, names.get(one.address.key, "")), one.role, one.outcome, one.words) for one in recipients)
     return OutboxMessage(

@@ -19,6 +19,7 @@ from gateway.store.schema import item, outbox_attempt, state_change, timeline
 
 _REFS = select(item.c.id, item.c.ref).where(item.c.id.in_(bindparam("ids", expanding=True)))
 _ATTEMPTS = select(outbox_attempt).where(outbox_attempt.c.outbox_id == bindparam("wanted")).order_by(outbox_attempt.c.n)
+_ATTEMPT_WORDS = ("outcome", "words", "queue_id")
 _HISTORY = select(state_change).where(state_change.c.what == "outbox", state_change.c.row_id == bindparam("wanted")).order_by(state_change.c.seq)
 _WARNINGS = (
     select(timeline.c.outbox_id, timeline.c.text, timeline.c.facts)
@@ -90,6 +91,7 @@ def as_json(message: OutboxMessage, ref: str = "", *, disabled: Collection[str] 
         "importance": str(message.importance),
         "system_generated": message.system_generated,
         "message_id": message.message_id,
+        "queue_id": message.queue_id,
         "recipients": [{"address": one.address.address, "outcome": str(one.outcome), "words": one.words} for one in message.recipients],
         "author": message.author,
         "created_at": moment_json(message.created_at),
@@ -120,7 +122,7 @@ def detail(connection: Connection, message: OutboxMessage, *, disabled: Collecti
         "files": [{name: one[name] for name in ("id", "name", "content_type", "size")} for one in draft_files(message) if not one["inline_id"]],
         "tries_left": message.tries_left,
         "log": [
-            {"n": row.n, "began_at": moment_json(row.began_at), "ended_at": moment_json(row.ended_at), "outcome": row.outcome, "words": row.words}
+            {"n": row.n, "began_at": moment_json(row.began_at), "ended_at": moment_json(row.ended_at), **{name: getattr(row, name) for name in _ATTEMPT_WORDS}}
             for row in connection.execute(_ATTEMPTS, {"wanted": message.id})
         ],
         "history": history(connection, message.id),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,7 +15,8 @@ from core.outbox_view import IN_OUTBOX, OLDEST_FIRST, SORTS, WAITS, Shown, View,
 from core.refusal import Refused
 from gateway.store.moments import moment_json
 from gateway.store.outbox_rows import messages
-from gateway.store.schema import Moment, item, outbox, outbox_recipient
+from gateway.store.page_marks import page_mark, read_mark
+from gateway.store.schema import item, outbox, outbox_recipient
 
 MOST_COUNTED = 10_000
 """Mails of one view that are counted; beyond it the answer is "at least"."""
@@ -142,14 +141,14 @@ def page(
     statement: Select[Any] = select(outbox, _item.c.ref.label("about_ref"), _item.c.kind.label("about_kind"), order.label("sorted_by"))
     statement = statement.select_from(outbox.outerjoin(_item, _item.c.id == _O.item_id)).where(seen, *wanted.conditions(who))
     if cursor:
-        value, last = _read_cursor(cursor, sort, order.type)
+        value, last = read_mark(cursor, sort, order.type)
         bound = literal(value, order.type)
         beyond, later = (order < bound, _O.id < last) if down else (order > bound, _O.id > last)
         statement = statement.where(or_(beyond, and_(order == bound, later)))
     statement = statement.order_by(order.desc() if down else order, _O.id.desc() if down else _O.id).limit(rows)
     found = connection.execute(statement).all()
     return [
-        (message, {"item": row.about_ref, "item_type": (row.about_kind or "")[:1].upper() or None, "cursor": _cursor(sort, row.sorted_by, row.id)})
+        (message, {"item": row.about_ref, "item_type": (row.about_kind or "")[:1].upper() or None, "cursor": page_mark(sort, row.sorted_by, row.id)})
         for message, row in zip(messages(connection, found), found, strict=True)
     ]
 
@@ -158,30 +157,6 @@ def ids_of(connection: Connection, wanted: Wanted, who: Who, seen: ColumnElement
     """The mails that fit, the oldest first, for deeds with many."""
     statement = select(_O.id).where(seen, *wanted.conditions(who)).order_by(_O.created_at, _O.id).limit(limit)
     return list(connection.execute(statement).scalars())
-
-
-def is_plain(text: object) -> bool:
-    """A text that both databases take. Raises UnicodeEncodeError for lone surrogates."""
-    return isinstance(text, str) and "\0" not in text and bool(text.encode() or True)
-
-
-def _cursor(sort: str, value: Any, last: str) -> str:
-    text = value.isoformat() if isinstance(value, datetime) else value
-    return base64.urlsafe_b64encode(json.dumps([sort, isinstance(value, datetime), text, last]).encode()).decode().rstrip("=")
-
-
-def _read_cursor(cursor: str, sort: str, kind: Any) -> tuple[Any, str]:
-    """The value and the id. A mark comes from the outside, so nothing of it reaches the database that the column could not hold."""
-    try:
-        of, is_moment, value, last = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        if of == sort and is_moment is isinstance(kind, Moment) and is_plain(last):
-            if is_moment and (moment := datetime.fromisoformat(value)).tzinfo is not None:
-                return moment, last
-            if not is_moment and type(value) is kind.python_type and (is_plain(value) if isinstance(value, str) else abs(value) < 2**31):
-                return value, last
-    except (ValueError, TypeError):
-        pass
-    raise Refused("This mark of a page is not one of this list in this order; begin again without it.")
 
 
 # ---------------------------------------------------------------- counts

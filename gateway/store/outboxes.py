@@ -15,6 +15,7 @@ from core.refusal import NotFound
 from core.retry import DEFAULT, tries
 from core.setup import RetryTemplate
 from core.transitions import IllegalTransition
+from gateway.store import outbox_texts
 from gateway.store.brakes import count_automatic
 from gateway.store.outbox_rows import (
     INSERT_CHANGE,
@@ -95,7 +96,7 @@ def insert(connection: Connection, draft: Draft, sealed: Sealed, *, now: datetim
     retry = template or DEFAULT
     state = OutboxState.HELD if draft.hold_reason else OutboxState.QUEUED
     values = sealed_values(draft, sealed, ref)
-    values["content"]["intervals"] = [interval.total_seconds() for interval in retry.intervals]
+    values["content"], apart = outbox_texts.parted({**values["content"], "intervals": [interval.total_seconds() for interval in retry.intervals]})
     row = {
         **_EMPTY,
         **values,
@@ -120,6 +121,7 @@ def insert(connection: Connection, draft: Draft, sealed: Sealed, *, now: datetim
         "tries_left": tries(retry.intervals),
     }
     connection.execute(_INSERT, row)
+    outbox_texts.write(connection, draft.id, apart, fresh=True)
     _insert_recipients(connection, draft.id, draft.recipients)
     connection.execute(_INSERT_RAW, {"id": draft.id, "bytes": sealed.bytes})
     connection.execute(INSERT_CHANGE, change_row(draft.id, now, "", state, draft.author, draft.hold_reason))
@@ -163,11 +165,12 @@ def change(connection: Connection, wanted: OutboxChange, now: datetime) -> Outbo
 
 def _swap(connection: Connection, was: OutboxMessage, after: OutboxMessage) -> bool:
     """Write what an act may change, if the row is still as it was."""
+    content, apart = outbox_texts.parted(after.content)
     values: dict[str, Any] = {
         "state": str(after.state),
         "due_at": after.due_at,
         "subject": after.subject,
-        "content": dict(after.content),
+        "content": content,
         "to_text": to_text(after.recipients),
         "scheduled": after.scheduled,
         "hold_reason": after.hold_reason,
@@ -179,6 +182,8 @@ def _swap(connection: Connection, was: OutboxMessage, after: OutboxMessage) -> b
         "attachment_count": after.attachment_count,
     }
     done = connection.execute(_CAS, {"its_id": was.id, "was_state": str(was.state), "was_attempts": was.attempts, **values})
+    if done.rowcount == 1 and after.content != was.content:
+        outbox_texts.write(connection, was.id, apart)
     return done.rowcount == 1
 
 

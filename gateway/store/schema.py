@@ -443,6 +443,14 @@ outbox_recipient = Table(
     Index(None, "address_key"),
 )
 
+outbox_text = Table(
+    "outbox_text",
+    metadata,
+    Column("outbox_id", Id, ForeignKey("outbox.id", ondelete="CASCADE"), primary_key=True),
+    Column("texts", Json, nullable=False),
+)
+"""The long texts of an outgoing mail's content, apart from its row, which is written several times while the mail is sent."""
+
 outbox_attempt = Table(
     "outbox_attempt",
     metadata,

@@ -9,14 +9,13 @@ from datetime import datetime
 from sqlalchemy import Connection, bindparam, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from core.outbox import OutboxMessage, OutboxState, Outcome
+from core.conversation import UNSENT
+from core.outbox import OutboxMessage, Outcome
 from core.settling import Settlement, that_count
 from core.setup import Connector
 from gateway.store.outbox_rows import raw
 from gateway.store.schema import outbox, sent_copy
 
-UNDER_WAY = frozenset({OutboxState.QUEUED, OutboxState.HELD, OutboxState.SENDING, OutboxState.PENDING_RETRY})
-"""In these states a mail may still reach more people; the copy waits for the end."""
 LONGEST_WORDS = 500
 
 _C = sent_copy.c
@@ -65,11 +64,23 @@ def wants(connector: Connector | None) -> bool:
 
 def queue(connection: Connection, message: OutboxMessage, settlement: Settlement, connector: Connector | None, now: datetime) -> None:
     """Note that a copy is due, if the mail has come to its end and somebody has got it. In the transaction of the settlement; once for each mail."""
-    if connector is None or not wants(connector) or settlement.state in UNDER_WAY:
+    if connector is None or not wants(connector) or settlement.state in UNSENT:  # it may still reach more people; the copy waits for the end
         return
     came_to = (settlement.recipients.get(one.address.key, (one.outcome, ""))[0] for one in that_count(message.recipients))
     if Outcome.ACCEPTED in came_to:
         connection.execute(_QUEUE, {"outbox_id": message.id, "connector": connector.name, "due_at": now})
+
+
+def queue_known(connection: Connection, was: OutboxMessage, connector: Connector | None, now: datetime) -> None:
+    """The same for a mail of unknown outcome that a person knows to have arrived; `was` as it was before. Where somebody had got it, the copy was queued then."""
+    if wants(connector) and all(one.outcome is not Outcome.ACCEPTED for one in that_count(was.recipients)):
+        connection.execute(_QUEUE, {"outbox_id": was.id, "connector": was.connector, "due_at": now})
+
+
+def again(connection: Connection, connector: str, now: datetime) -> int:
+    """Copies of this connector that were given up are due once more; how many."""
+    given_up = update(sent_copy).where(_C.connector == connector, _C.given_up_at.is_not(None))
+    return connection.execute(given_up.values(due_at=now, given_up_at=None)).rowcount
 
 
 def waiting(connection: Connection) -> frozenset[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,14 +9,17 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, and_, or_, select
 
 from core.mail import address_key
-from core.refusal import Refused
 from core.setup import Setup
 from gateway.store.outbox_rows import messages
-from gateway.store.outbox_views import Who, had_by, holds, is_plain
+from gateway.store.outbox_views import Who, had_by, holds
+from gateway.store.page_marks import page_mark, read_mark
 from gateway.store.schema import item, outbox
 
 _O = outbox.c
 _item = item.alias("about")
+
+ORDER = "sent"
+"""What marks of its pages name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ def listing(
     """At most `rows` messages with `item`, `item_status` and the `cursor` after which the next page begins. Raises Refused for a cursor that is none."""
     found = connection.execute(statement(wanted, who, seen, setup, rows=rows, cursor=cursor)).all()
     return [
-        (message, {"item": row.about_ref, "item_status": row.about_status, "cursor": _cursor(row.sent_at, row.id)})
+        (message, {"item": row.about_ref, "item_status": row.about_status, "cursor": page_mark(ORDER, row.sent_at, row.id)})
         for message, row in zip(messages(connection, found), found, strict=True)
     ]
 
@@ -67,7 +69,7 @@ def statement(wanted: Wanted, who: Who, seen: ColumnElement[bool], setup: Setup,
     found = select(outbox, _item.c.ref.label("about_ref"), _item.c.status.label("about_status"))
     found = found.select_from(outbox.outerjoin(_item, _item.c.id == _O.item_id)).where(_O.sent_at >= wanted.since, _O.sent_at < wanted.until)
     if cursor:
-        at, last = _read_cursor(cursor)
+        at, last = read_mark(cursor, ORDER, _O.sent_at.type)
         found = found.where(_O.sent_at <= at, or_(_O.sent_at < at, _O.id < last))
     people = who.team if wanted.team else frozenset({who.me})
     theirs = or_(and_(_O.author.in_(sorted(people)), _O.system_generated.is_(False)), and_(_O.system_generated.is_(True), had_by(people)))
@@ -94,18 +96,3 @@ def _filters(wanted: Wanted, setup: Setup) -> list[ColumnElement[bool]]:
     if wanted.sent_by:
         made.append(_O.author == address_key(wanted.sent_by))
     return made
-
-
-def _cursor(at: datetime, last: str) -> str:
-    return base64.urlsafe_b64encode(f"{at.isoformat()} {last}".encode()).decode().rstrip("=")
-
-
-def _read_cursor(cursor: str) -> tuple[datetime, str]:
-    try:
-        at, _, last = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode().partition(" ")
-        moment = datetime.fromisoformat(at)
-        if moment.tzinfo is not None and is_plain(last):
-            return moment, last
-    except ValueError:
-        pass
-    raise Refused("This mark of a page is not one of this list; begin again without it.")

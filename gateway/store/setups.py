@@ -109,6 +109,12 @@ def versions(connection: Connection, kind: str) -> dict[str, int]:
     return {row.id: row.version for row in connection.execute(select(table.c.id, table.c.version).where(table.c.active))}
 
 
+def version_of(connection: Connection, kind: str, id: str) -> int | None:
+    """Which version of its name something configured is, in force or not; None if it is not there."""
+    table = TABLES[kind]
+    return connection.execute(select(table.c.version).where(table.c.id == id)).scalar()
+
+
 def _assemble(revision: int, parts: Mapping[str, list[_Stored]]) -> Setup:
     def active(kind: str) -> tuple[Any, ...]:
         return tuple(row.value for row in parts[kind] if row.active)

@@ -8,16 +8,19 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, and_, bindparam, select
 
 from core.decision import EntryKind
+from core.outbox import OutboxState
 from core.work_item import Resolution, WorkItem
 from gateway.store.inbound_more import more_json
 from gateway.store.moments import moment_json
-from gateway.store.schema import inbound, inbound_body, outbox, outbox_recipient, timeline
+from gateway.store.schema import inbound, inbound_body, outbox, outbox_recipient, outbox_text, timeline
 
 MOST_LINES = 2_000
 MOMENT_FACTS = ("until", "scheduled_for")
 """Facts that are moments, besides those that end in `_at`."""
 UNSHOWN = frozenset({"undo"})
 """Facts that only an undo asks for."""
+WAITING = (OutboxState.QUEUED.value, OutboxState.HELD.value)
+"""States in which a scheduled mail is still to leave at the time that it has now, whatever it had when it was written."""
 MAILS = (EntryKind.MAIL_IN.value, EntryKind.MAIL_OUT.value, EntryKind.MAIL_HELD.value)
 
 _TIMELINE = (
@@ -27,7 +30,10 @@ _TIMELINE = (
         outbox.c.message_id.label("out_message_id"),
         outbox.c.state.label("out_state"),
         outbox.c.content.label("out_content"),
+        outbox_text.c.texts.label("out_texts"),
         outbox.c.due_at.label("out_due_at"),
+        outbox.c.scheduled.label("out_scheduled"),
+        outbox.c.attempts.label("out_attempts"),
         outbox.c.last_error.label("out_last_error"),
         outbox.c.system_generated.label("out_system"),
         inbound.c.subject.label("in_subject"),
@@ -42,6 +48,7 @@ _TIMELINE = (
     )
     .select_from(
         timeline.outerjoin(outbox, and_(timeline.c.outbox_id == outbox.c.id, timeline.c.kind.in_(MAILS)))
+        .outerjoin(outbox_text, outbox_text.c.outbox_id == outbox.c.id)
         .outerjoin(inbound, and_(timeline.c.inbound_id == inbound.c.id, timeline.c.kind.in_(MAILS)))
         .outerjoin(inbound_body, inbound_body.c.inbound_id == inbound.c.id)
     )
@@ -88,7 +95,7 @@ def _fact(name: str, value: Any) -> Any:
 
 
 def _mail_out(row: Any, people: Sequence[RowMapping]) -> dict[str, Any]:
-    content = row.out_content or {}
+    content = {**(row.out_content or {}), **(row.out_texts or {})}
     shown = content.get("shown") or content
     names = content.get("names") or {}
     name, address = content.get("from") or ("", "")
@@ -102,6 +109,7 @@ def _mail_out(row: Any, people: Sequence[RowMapping]) -> dict[str, Any]:
         "message_id": row.out_message_id,
         "state": row.out_state,
         "due_at": moment_json(row.out_due_at),
+        **({"scheduled_for": moment_json(row.out_due_at)} if row.out_scheduled and not row.out_attempts and row.out_state in WAITING else {}),
         "last_error": row.out_last_error,
         "system": bool(row.out_system),
         "recipients": [{"address": one["address"], "outcome": one["outcome"], "words": one["words"]} for one in people],

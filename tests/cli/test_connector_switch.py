@@ -55,6 +55,8 @@ def test_show_says_how_sending_fares(guichet: Guichet, installation: Path, ticke
     found = guichet("connector", "show", "support", "--json").json["sending"]
     assert (found["state"], found["suspended"], found["last_error"]) == ("suspended", True, "535 no")
     assert found["tried_again_at"].endswith("Z") and found["failed"] == 0 and found["rate"] == ""
+    assert (found["retry_template"], found["retry_template_version"], found["tries"]) == ("standard", 1, 1 + len(found["retry_after"])), "C-OB-04"
+    assert found["retry_after"][:3] == ["PT2M", "PT4M", "PT8M"]
     shown = guichet("connector", "show", "support").out
     assert "Sending" in shown and "535 no" in shown
 

@@ -103,6 +103,27 @@ def test_what_is_refused(guichet: Guichet, installation: Path, arguments: tuple[
     assert why in said.err
 
 
+def test_what_somebody_else_changes_meanwhile_is_kept(guichet: Guichet, installation: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two administrators at once: a user taken in while another is, and a changed name of the desk, are both there afterwards."""
+    from gateway.store import passwords
+
+    file = installation / "desk.toml"
+    file.write_text(guichet("config", "export").out.replace("Demo desk", "Other desk"), "utf-8")
+    made = passwords.hashed
+
+    def slow(password: str) -> str:
+        """Hashing takes its time, and somebody else is quicker."""
+        monkeypatch.setattr(passwords, "hashed", made)
+        assert guichet("config", "apply", file).code == 0
+        assert guichet("user", "add", "zoe@demo.example").code == 0
+        return made(password)
+
+    monkeypatch.setattr(passwords, "hashed", slow)
+    assert guichet("user", "add", "eve@demo.example").code == 0
+    assert {"eve@demo.example", "zoe@demo.example"} <= {user["email"] for user in guichet("user", "list", "--json").json}
+    assert 'name = "Other desk"' in guichet("config", "export").out
+
+
 def test_a_user_with_a_password_that_is_too_short_is_not_added(guichet: Guichet, installation: Path) -> None:
     """Nothing is half done."""
     said = guichet("user", "add", "eve@demo.example", "--password-stdin", stdin=b"short\n")

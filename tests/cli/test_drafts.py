@@ -59,7 +59,7 @@ def test_a_forward_with_files(guichet: Guichet, ticket: str, paper: Path) -> Non
     assert "Not on this item until now: kim@other.example." in sent.err
     mail = message_from_string(guichet("outbox", "eml", sent.json["id"], *ANN).out) if sent.code == 0 else None
     assert mail is not None
-    assert mail["Importance"] == "high" and "Fwd:" in mail["Subject"] or "TR:" in mail["Subject"]
+    assert mail["Importance"] == "high" and "Fwd:" in mail["Subject"]
     assert [part.get_filename() for part in mail.walk() if part.get_filename()] == ["paper.pdf"]
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from gateway.cli.shown import printable
 from gateway.clock import SystemClock
 from tests.cli.conftest import Guichet, mail
 
@@ -228,3 +230,25 @@ def test_explain_of_nothing_is_refused(guichet: Guichet, installation: Path) -> 
     said = guichet("explain", "nothing.eml")
     assert said.code == 2
     assert "nothing.eml" in said.err
+
+
+def test_how_a_mail_is_taken_back_is_said_as_long_as_it_can_be(guichet: Guichet, ticket: str) -> None:
+    """A-US-03: the command to copy acts for the same person; a mail without a delay leaves at once, and nothing is offered."""
+    id, undo = guichet("item", "mail", ticket, "--text", "a", "--undo", "PT1M", *ANN).out.split(" ", 1)
+    assert undo.splitlines()[1] == f"Undo: guichet outbox cancel {id} --as ann@demo.example"
+    said = guichet("item", "mail", ticket, "--text", "b", "--undo", "PT0S", "--yes", *ANN)
+    assert said.out.endswith(" queued, leaves at once\n") and len(said.out.splitlines()) == 1
+
+
+def test_french_reads_as_french() -> None:
+    """Spaces that do not break are spaces on a terminal; everything that it would obey is shown as an escape."""
+    assert printable("Prix\u00a0: 1\u202f000\u00a0€ \x1b[31m\u202e") == "Prix\u00a0: 1\u202f000\u00a0€ \\x1b[31m\\x202e"
+
+
+def test_moments_of_files_and_drafts_are_in_the_persons_zone(guichet: Guichet, ticket: str, tmp_path: Path) -> None:
+    """Decision 23: when a file came and how long a draft is yours, as the person's clock says it; JSON stays in UTC."""
+    (tmp_path / "a.txt").write_text("a", "utf-8")
+    guichet("file", "add", ticket, tmp_path / "a.txt", *ANN)
+    assert re.search(r" \d\d:\d\d:\d\d CES?T ", guichet("file", "list", ticket, *ANN).out)
+    assert guichet("file", "list", ticket, "--json", *ANN).json[0]["created_at"].endswith("Z")
+    assert re.search(r"yours until .* CES?T$", guichet("draft", "save", ticket, "--text", "x", *ANN).out.strip())

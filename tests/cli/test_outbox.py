@@ -83,7 +83,7 @@ def test_a_view_of_the_outbox(guichet: Guichet, ticket: str) -> None:
     assert (kept["view"], kept["columns"], kept["rows"]) == ("team", ["status", "author", "to", "subject"], 5)
     assert {"id": "to", "en": "To", "fr": "À", "field": "to", "sortable": True, "compulsory": True} in kept["there_are"]
     page = guichet("outbox", "list", "--view", *ANN)
-    assert page.out.splitlines()[0].split() == ["id", "status", "words", "author", "to", "subject"]
+    assert page.out.splitlines()[0].split() == ["id", "status", "author", "to", "subject"]
     assert len(page.out.splitlines()) == 6 and page.err.startswith("More: --cursor ")
     rest = guichet("outbox", "list", "--view", "--cursor", page.err.split()[-1], "--json", *ANN).json
     assert [mail["id"] for mail in rest] == ids[5:]
@@ -152,10 +152,10 @@ def test_a_mail_as_a_file(guichet: Guichet, ticket: str, tmp_path: Path) -> None
     """C-SE-02: into a file that is not there yet; what is there is not overwritten."""
     (sent,) = guichet("outbox", "list", "--state", "sent", "--json").json
     into = tmp_path / "mail.eml"
-    assert guichet("outbox", "eml", sent["id"], "--out", into).code == 0
+    assert guichet("outbox", "eml", sent["id"], "--output", into).code == 0
     assert sent["message_id"].encode() in into.read_bytes()
-    again = guichet("outbox", "eml", sent["id"], "--out", into)
-    assert again.code == 2 and "Nothing was written" in again.err
+    again = guichet("outbox", "eml", sent["id"], "--output", into)
+    assert again.code == 2 and "cannot be written" in again.err
 
 
 def test_an_old_queue(guichet: Guichet, installation: Path, tmp_path: Path) -> None:
@@ -174,3 +174,16 @@ def test_an_old_queue(guichet: Guichet, installation: Path, tmp_path: Path) -> N
     assert [one.get("known") for one in guichet("import", "outbox", folder / "0.eml", "--json").json] == [True]
     retried = guichet("outbox", "retry", "--view", "mine", "--text", "imported", "--all", "--json", *ANN)
     assert {mail["state"] for mail in retried.json} == {"pending_retry"}
+
+
+def test_a_mail_as_people_read_it(guichet: Guichet, ticket: str) -> None:
+    """A-OB-18: a line for each recipient, try and change, in words and in the person's zone; the text at the end. A dry run says what would be done."""
+    (id,) = _write(guichet, ticket, 1)
+    lines = guichet("outbox", "show", id, *ANN).out.splitlines()
+    assert lines[-1] == "Mail 0" and {"Recipients", "History"} <= set(lines) and "Tries" not in lines
+    assert any(line.startswith("status words") and line.endswith("Queued") for line in lines)
+    assert lines[lines.index("History") + 2].endswith("queued  ann@demo.example")
+    (sent,) = guichet("outbox", "list", "--state", "sent", "--json").json
+    assert any(line.split()[:1] == ["1"] and "250 written" in line for line in guichet("outbox", "show", sent["id"]).out.splitlines())
+    assert guichet("outbox", "send-now", id, "--dry-run", *ANN).out == f"{id} would be sent now (queued → queued)\n"
+    assert guichet("outbox", "list", "--view", "mine", *ANN).out.split()[:2] == ["id", "status"]

@@ -21,9 +21,11 @@ OTHERS = replace(SETUP, teams=(Team("Support"), Team("Others", "lea@demo.example
 
 
 def test_one_person_at_a_time() -> None:
-    """C-DR-01: another is told who has it and until when; after ten minutes it is free."""
+    """C-DR-01: another is told who has it and until when, in their own zone; after ten minutes it is free."""
     with pytest.raises(Refused, match=r"ann@demo\.example has this draft open until 09:10 UTC"):
         opened(DRAFT, scene(BOB))
+    with pytest.raises(Refused, match=r"open until 10:10 CET"):
+        opened(DRAFT, scene(replace(BOB, timezone="Europe/Paris")))
     with pytest.raises(Refused, match="ann@demo"):
         saved(DRAFT, FIRST, scene(BOB))
     later = scene(BOB, NOW + OPEN_FOR)

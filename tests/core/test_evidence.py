@@ -80,7 +80,7 @@ COUNTS_IN = [
     (Way.SIGNED_ADDRESS, E.STRONG, "off mixed only"),
     (Way.BOUNCE_ADDRESS, E.STRONG, "off mixed only"),
     (Way.OUTDATED, E.KNOWN, "off mixed only"),
-    (Way.ID, E.KNOWN, "off mixed"),
+    (Way.ID, E.KNOWN, "off mixed only"),
     (Way.PLAIN_ADDRESS, E.WEAK, "off mixed"),
     (Way.SUBJECT, E.WEAK, "off mixed"),
 ]
@@ -88,7 +88,8 @@ COUNTS_IN = [
 
 @pytest.mark.parametrize(("way", "evidence", "modes"), COUNTS_IN, ids=str)
 def test_ways_and_modes(way: Way, evidence: Evidence, modes: str) -> None:
-    """B3, B-MT-02: what we signed counts in every mode of plus-addressing; *only* takes nothing that anybody else could have written."""
+    """B3, B-MT-02: what we signed counts in every mode of plus-addressing; so does the id of a mail that came in (B3.1); *only* takes nothing
+    that anybody could make up."""
     assert WAYS[way] == (evidence, frozenset(map(PlusMode, modes.split())))
     counts = ["counts" if mode in modes.split() else "–" for mode in PlusMode]
     assert f"| {way} | **{evidence}** | {' | '.join(counts)} |" in draw()

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from core.brakes import Brakes, Lately
-from core.conversation import Conversation
+from core.conversation import MOST_REFERENCES, Conversation
 from core.decision import ContactOnItem
 from core.no_answer import no_answer
 from core.on_time import alarm
 from core.outbox import Purpose
 from core.status import RESOLVED, WAIT_INFORMATION, WAIT_UNTIL
-from core.told import MOST_REFERENCES, Asked
+from core.told import Asked
 from core.wait import Clocks
 from core.work_item import WorkItem
 from tests.core.people import NOW, SETUP, after, came, carl, line, made
@@ -53,7 +53,7 @@ AGAINST = [
     ("mail to it came back", {}, {"suppressed": frozenset({"carl@acme.example"})}),
     ("the item had one a moment ago", {}, {"lately": Lately(item=1)}),
     ("the address had enough today", {}, {"lately": Lately(sender=20)}),
-    ("nobody may send", {"connector": ""}, {"setup": replace(SETUP, default_connector="")}),
+    ("nobody may send", {"connector": "", "reply_from": ""}, {"setup": replace(SETUP, default_connector="")}),
 ]
 
 

@@ -15,7 +15,7 @@ from core.mail_facts import MailFacts
 from core.on_mail import OnMail, on_mail
 from core.outbox import Draft, OutboxMessage, OutboxState, Purpose, Recipient
 from core.refs import reference
-from core.setup import Connector, Setup
+from core.setup import BlockedAddress, BlockEffect, Connector, Setup
 from core.status import Place, Reason, ResolutionMethod, Status, WaitType
 from core.verdict import Action, Classification, Kind, Resolution, Verdict
 from core.wait import UNSEEN, Clocks
@@ -491,6 +491,8 @@ def test_copies_of_an_acknowledgement(example_setup: Setup) -> None:
         (JO.address, "to"),
         ("kim@acme.example", "cc"),
     ]
+    listed = replace(example_setup, blocked_addresses=(BlockedAddress("kim@acme.example", BlockEffect.NO_AUTOMATED_EMAILS),))
+    assert len(the_draft(decided(listed, OPEN, mail=mail, known=known)).recipients) == 1, "nor to one on the block list"
     stranger = Address("x@elsewhere.example")
     outside = replace(mail, from_=(stranger,))
     assert len(the_draft(decided(example_setup, replace(OPEN, requester=stranger), mail=outside, known=known)).recipients) == 1

@@ -11,8 +11,8 @@ import pytest
 from core.decision import Decision, EntryKind
 from core.mail import Address, FailedRecipient, Feedback, Report
 from core.notice import notice
-from core.on_result import bounce, complaint, died, is_dead, result, returned_to_author
-from core.outbox import OutboxEvent, OutboxState, Outcome, Purpose, Recipient
+from core.on_result import bounce, complaint, died, is_dead, marked_sent, result, returned_to_author
+from core.outbox import COPY, OutboxEvent, OutboxState, Outcome, Purpose, Recipient
 from core.settling import Rules
 from core.setup import Setup, UnknownPolicy
 from core.status import TABLES, Event, Place, Reason, Status, WaitType
@@ -144,6 +144,21 @@ def test_an_unknown_outcome_marks_a_persons_item() -> None:
     assert now.status is Status.RESOLVED and now.clocks == was.clocks and CARL in now.attention
 
 
+def test_an_unknown_outcome_beside_a_refusal() -> None:
+    """decisions.md 3, 15, 18: who did not get it stands in the mark, and the author is told; marked as sent, the mail has still not reached everybody."""
+    people = (Recipient(Address(CARL), outcome=Outcome.UNKNOWN), Recipient(Address("gone@acme.example"), outcome=Outcome.PERMANENT, words="550 5.1.1 no"))
+    message, item = make_message(recipients=people, resolves=True), make_item(status=Status.RESOLVED, clocks=Clocks(after_mail="d1"))
+    found = result(message, delivery(carl=Outcome.UNKNOWN), replace(RULES, unknown=UnknownPolicy.HOLD), item, NOW)
+    assert found.settlement.state is OutboxState.UNKNOWN and found.failures == "gone@acme.example: 550 5.1.1 no"
+    marked = after(found.decision, item)
+    assert marked.attention.startswith("It is not known whether the mail to carl@") and "550 5.1.1 no" in marked.attention
+    known = replace(message, state=OutboxState.SENT, recipients=(replace(people[0], outcome=Outcome.ACCEPTED), people[1]))
+    done = after(marked_sent(known, RULES, marked, NOW), marked)
+    assert (done.status, done.clocks.feedback_until) == (Status.TO_DO, None) and done.attention.startswith("The mail did not reach everybody.")
+    everybody = after(marked_sent(replace(known, recipients=known.recipients[:1]), RULES, marked, NOW), marked)
+    assert (everybody.status, everybody.attention) == (Status.RESOLVED, "")
+
+
 def test_the_end_of_a_sender() -> None:
     """Architecture section 5: unmarked safe to send again at once, marked unknown; what was accepted before stays accepted."""
     people = (Recipient(Address(CARL)), Recipient(Address("dora@acme.example"), outcome=Outcome.ACCEPTED))
@@ -237,6 +252,16 @@ def test_a_complaint(about: tuple[str, ...], stopped: list[str]) -> None:
     decision = complaint(make_message(state=OutboxState.SENT), Feedback("d1.mac@demo.example", complaint="abuse", about=about), make_item(), NOW)
     assert [one.address_key for one in decision.suppressions] == stopped
     assert (decision.items, decision.outbox, len(decision.entries)) == ((), (), 1)
+
+
+@pytest.mark.parametrize(("about", "stopped"), [((), [CARL]), (("copies@archive.example",), [CARL]), ((CARL, "copies@archive.example"), [CARL])])
+def test_a_complaint_is_never_about_our_own_copy(about: tuple[str, ...], stopped: list[str]) -> None:
+    """C-GW-05: the desk's own blind copy decides nothing; a complaint that names nobody still means the one person the mail was for."""
+    people = (Recipient(Address(CARL)), Recipient(Address("copies@archive.example"), COPY))
+    sent = make_message(state=OutboxState.SENT, recipients=people)
+    decision = complaint(sent, Feedback("d1.mac@demo.example", complaint="abuse", about=about), make_item(), NOW)
+    assert [one.address_key for one in decision.suppressions] == stopped
+    assert "archive" not in decision.entries[0].text
 
 
 @pytest.mark.parametrize("action", ["delayed", "relayed", "delivered", "expanded"])

@@ -42,7 +42,7 @@ SHOWN: list[tuple[S, str, str, str]] = [
 
 @pytest.mark.parametrize(("state", "open_", "suspended", "off"), SHOWN)
 def test_the_status_of_each_state_with_each_connector(state: S, open_: str, suspended: str, off: str) -> None:
-    """A-OB-22…26, decisions.md 17: four statuses; *Connector disabled* for what a switched-off connector keeps back."""
+    """A-OB-22, A-OB-23, A-OB-24, A-OB-25, A-OB-26, C-OB-01, decisions.md 17: four statuses; *Connector disabled* for what a switched-off connector keeps back."""
     assert [status_of(state, way) for way in Way] == [open_, suspended, off]
 
 

@@ -53,6 +53,8 @@ MAIL_CLAIMS = [
     (LEA, "bob@demo.example", made(), {Claim.LEADER}),
     (ANN, "bob@demo.example", made(assignee="ann@demo.example"), {Claim.ASSIGNEE}),
     (ANN, "", made(owner="ann@demo.example"), {Claim.ASSIGNEE}),
+    (LEA, "", made(assignee="bob@demo.example"), {Claim.LEADER}),
+    (LEA, "", made(), set()),
     (ROOT, "", None, {Claim.ADMIN}),
     (ANN, "bob@demo.example", made(), set()),
     (ANN, "", made(), set()),
@@ -62,6 +64,6 @@ MAIL_CLAIMS = [
 
 @pytest.mark.parametrize(("user", "author", "item", "found"), MAIL_CLAIMS)
 def test_who_may_touch_a_mail(user: User, author: str, item: WorkItem | None, found: set[Claim]) -> None:
-    """E-33: the author, the leader of the author's team, whoever has the item, an administrator; nobody else, and nobody is author of an automatic mail."""
+    """E-33: the author, the leader of the author's team (of an automatic mail: of whoever has its item), whoever has the item, an administrator; nobody else."""
     assert claims(user, author, item, SETUP) == found
     assert may_change_mail(user, author, item, SETUP) == bool(found)

@@ -11,7 +11,7 @@ from hypothesis import strategies as some
 
 from core.delivery import Meaning
 from core.health import LOGINS, PAUSES, PROBES, Health
-from core.retry import DEFAULT, by_hand, next_wait, nth_wait, spread, template_for, tries, unknown_policy
+from core.retry import DEFAULT, MOST_TOLD, by_hand, next_tries, next_wait, nth_wait, spread, template_for, tries, unknown_policy
 from core.setup import Connector, RetryTemplate, Setup, UnknownPolicy
 from tests.outbound.drafts import NOW
 
@@ -40,6 +40,13 @@ def test_faults_of_the_connector_repeat_the_last_interval() -> None:
     """They use up no try, so they may be more than the template has intervals; without intervals the default ones serve."""
     assert [nth_wait(MINUTES, n, 0.0) for n in (1, 2, 3, 4, 50)] == [*MINUTES, MINUTES[-1], MINUTES[-1]]
     assert nth_wait((), 1, 0.0) == next_wait((), 99, 0.0) == timedelta(minutes=2)
+
+
+@pytest.mark.parametrize(("tries_left", "minutes"), [(4, [0, 2, 6, 14]), (2, [0, 8]), (1, [0]), (0, []), (5, [0, 2, 4, 8, 16])])
+def test_the_tries_to_come(tries_left: int, minutes: list[int]) -> None:
+    """E-24, C-OB-04: the next time, and each wait after it as `next_wait` gives it, as many as tries are left."""
+    assert next_tries(MINUTES, NOW, tries_left) == tuple(NOW + timedelta(minutes=n) for n in minutes)
+    assert len(next_tries(MINUTES, NOW, 5000)) == MOST_TOLD
 
 
 def test_a_retry_by_hand_is_one_more_try() -> None:

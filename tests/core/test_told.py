@@ -15,6 +15,7 @@ from core.conversation import Conversation
 from core.decision import ContactOnItem
 from core.mail import Address
 from core.outbox import Purpose
+from core.setup import BlockedAddress, BlockEffect
 from core.told import MOST_NAMED, Asked, Told, addressee, case_launched, merged, split
 from tests.core.people import ANN, CASES, NOW, SETUP, TICKETS, came, carl, made
 
@@ -69,6 +70,7 @@ AGAINST: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
     ("no primary contact", {}, {"talk": replace(TALK, contacts=(carl("cc"),))}, "no address"),
     ("an address of ours", {}, {"talk": replace(TALK, contacts=(ContactOnItem("i-1", "help@demo.example", "", ("primary",)),))}, "of ours"),
     ("no address at all", {}, {"talk": replace(TALK, contacts=(ContactOnItem("i-1", "nobody", "", ("primary",)),))}, "no address"),
+    ("the block list", {}, {"setup": replace(SETUP, blocked_addresses=(BlockedAddress("*@acme.example", BlockEffect.NO_AUTOMATED_EMAILS),))}, "block list"),
     ("mail to it came back", {}, {"suppressed": frozenset({"carl@acme.example"})}, "came back"),
     ("the item had one a moment ago", {}, {"lately": Lately(item=1)}, "5 minutes"),
     ("the address had enough today", {}, {"lately": Lately(sender=20)}, "24 hours"),
@@ -84,6 +86,12 @@ def test_what_is_against_it(purpose: Purpose, item: dict[str, Any], facts: dict[
     told = WAYS[purpose][0](made(**{"reply_from": "" if "connector" in item else "support@demo.example", **item}), asked(**facts))
     assert told.draft is None
     assert because in told.because
+
+
+def test_the_address_that_was_written_to_is_enough() -> None:
+    """E-36: an item whose mailbox is gone still answers from the address the customer wrote to, if that is still one of ours that sends."""
+    draft = merged(made(connector="", reply_from="support@demo.example"), ONE, asked(setup=replace(SETUP, default_connector="")), draft_id="o-1", now=NOW).draft
+    assert draft is not None and draft.from_.address == "support@demo.example"
 
 
 def test_above_the_hourly_brake_it_is_held() -> None:

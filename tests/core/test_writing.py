@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.conversation import A_MOMENT, Conversation, warnings_before_send
+from core.conversation import A_MOMENT, MOST_REFERENCES, Conversation, warnings_before_send
 from core.decision import ContactOnItem, Decision
 from core.mail import Address, Importance
 from core.outbox import OutboxState, Purpose
@@ -20,7 +20,7 @@ from core.setup import Setup
 from core.status import CLOSED, DRAFT, IN_PROGRESS, RESOLVED, TO_DO, WAIT_INFORMATION, WAIT_PAUSE, Place, ResolutionMethod, Status
 from core.transitions import IllegalTransition
 from core.work_item import WorkItem
-from core.writing import MOST_REFERENCES, UNDO_CHOICES, Letter, letter_of, write_mail
+from core.writing import UNDO_CHOICES, Letter, letter_of, write_mail
 from tests.core.people import ANN, NOW, SETUP, after, came, carl, kinds, line, made, note, scene, sent
 
 ANN_KEY, BOB_KEY = "ann@demo.example", "bob@demo.example"

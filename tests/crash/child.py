@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from gateway.bootstrap import House, open_house
 from gateway.clock import FakeClock
-from gateway.store.schema import inbound, state_change
+from gateway.store.schema import inbound, sent_copy, state_change
 from tests.crash.effects import Effects, KillAt
 from tests.houses import settings_for
 
@@ -76,6 +76,16 @@ class Player:
         if self.item(ref)["status"] != unless:
             self._house.desk.do(ref, verb, AGENT, **arguments)
 
+    def undo(self, outbox_id: str) -> None:
+        """The agent changes their mind about a mail, unless it shows that already."""
+        if self._house.desk.show_outbox(outbox_id, "root@demo.example")["state"] != "cancelled":
+            self._house.desk.cancel_mail(outbox_id, AGENT)
+
+    def copies(self) -> list[str]:
+        """The mails of which a copy is due for their mailbox."""
+        with self._house.database.read() as connection:
+            return list(connection.execute(select(sent_copy.c.outbox_id)).scalars())
+
     def outbox(self) -> list[dict[str, object]]:
         """Every outgoing message with the states it has been in."""
         messages = self._house.desk.list_outbox("root@demo.example")
@@ -99,6 +109,7 @@ def play(stage: Stage, pipe: Connection) -> None:
     effects = Effects(stage.kill_at, stage.journal)
     effects.watch_sockets()
     effects.watch_commits(house.database, lambda: _note_log_length(stage))
+    effects.watch_claims()
     if house.database.is_sqlite:
         house.database.no_automatic_checkpoints()
     house.dispatcher.recover_own()

@@ -3,3 +3,4 @@
 import pytest
 
 pytest.register_assert_rewrite("tests.crash.story")
+pytest.register_assert_rewrite("tests.crash.full_outbox")

@@ -11,7 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gateway.store import outbox_claims
 from gateway.store.engine import Database
+
+CLAIMED = "claimed"
+"""Begins the lines of the journal that say how many mails were claimed at once."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,18 @@ class Effects:
         if number == self._kill_at.n:
             die()
         return result
+
+    def watch_claims(self) -> None:
+        """How many mails are claimed at once is noted; it is no effect by itself."""
+        original = outbox_claims.claim
+
+        def claim(*arguments: Any, **named: Any) -> Any:
+            claimed = original(*arguments, **named)
+            with self._lock, self._journal.open("a") as journal:
+                journal.write(f"{CLAIMED} {len(claimed)}\n")
+            return claimed
+
+        outbox_claims.claim = claim
 
     def watch_sockets(self) -> None:
         """Every send of this process's sockets is an effect."""

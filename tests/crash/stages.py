@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
@@ -22,6 +23,14 @@ from tests.houses import furnish, url_of
 from tests.servers import Postgres, postgres_binaries, postgres_url
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+
+
+Fill = Callable[[Path, Database], None]
+"""Puts into a furnished house what a story finds there."""
+
+
+def nothing(_folder: Path, _database: Database) -> None:
+    """The house is empty."""
 
 
 class Ground(Protocol):
@@ -47,13 +56,14 @@ class SqliteGround:
     moments: tuple[bool, ...] = (True, False)
     stride = 1
 
-    def __init__(self, folder: Path, setup: Setup) -> None:
+    def __init__(self, folder: Path, setup: Setup, fill: Fill = nothing) -> None:
         self._folder = folder
         self._template = folder / "template"
         self._template.mkdir()
         database = Database(f"sqlite:///{self._template}/guichet.db")
         make_schema(database)
         furnish(self._template, database, setup)
+        fill(self._template, database)
         database.dispose()
 
     def stage(self, kill_at: KillAt) -> Stage:
@@ -89,9 +99,10 @@ class PostgresGround:
     moments: tuple[bool, ...] = (True, False)
     stride = 1
 
-    def __init__(self, folder: Path, setup: Setup) -> None:
+    def __init__(self, folder: Path, setup: Setup, fill: Fill = nothing) -> None:
         self._folder = folder
         self._setup = setup
+        self._fill = fill
         server = self._server()
         self._admin = create_engine(server, isolation_level="AUTOCOMMIT", pool_size=1)
         self._name = f"guichet_crash_{SystemClock().new_id()}"
@@ -115,6 +126,7 @@ class PostgresGround:
                 connection.execute(table.delete())
             connection.execute(text("ALTER SEQUENCE item_number RESTART"))
         furnish(folder, self._database, self._setup)
+        self._fill(folder, self._database)
         return Stage(url_of(self._database), folder, START, kill_at)
 
     def power_cut(self, stage: Stage) -> None:

@@ -43,7 +43,7 @@ def test_several_drafts_and_one_editor_each(room: Room) -> None:
     first, second = (room.desk.save_draft(ref, ANN, text=text)["id"] for text in ("One", "Two"))
     assert [one["id"] for one in room.desk.list_drafts(ref, ANN)] in ([first, second], [second, first])
     for deed in (room.desk.open_draft, room.desk.delete_draft, room.desk.send_draft):
-        with pytest.raises(Refused, match=r"ann@demo\.example has this draft open until 09:10 UTC"):
+        with pytest.raises(Refused, match=r"ann@demo\.example has this draft open until 10:10 CET"):
             deed(first, BOB)
     with pytest.raises(Refused, match="has this draft open"):
         room.desk.save_draft(ref, BOB, draft=first, text="Mine")

@@ -16,6 +16,7 @@ from core.status import Status
 from core.transitions import IllegalTransition
 from gateway.store import items, outboxes
 from tests.desk.conftest import CARL, Room
+from tests.desk.office import put
 
 ANN, BOB, LEA, ROOT = "ann@demo.example", "bob@demo.example", "lea@demo.example", "root@demo.example"
 
@@ -52,6 +53,29 @@ def test_a_conversation_is_threaded_both_ways(room: Room) -> None:
     assert [(one.item_id, one.direction, one.source_id) for one in known[first["message_id"]]] == [(room.item(ref).id, "out", first["id"])]
 
 
+def test_what_a_customer_never_gets_is_not_in_their_thread(room: Room) -> None:
+    """References name neither a mail that was taken back nor the notice that told its author of a failed one."""
+    ref = room.ticket()
+    kept, taken, notice = (room.desk.mail(ref, ANN, text=text) for text in ("one", "two", "three"))
+    room.desk.cancel_mail(taken["id"], ANN)
+    put(room, notice["id"], purpose="send_failed", author="", system_generated=True)
+    last = room.desk.mail(ref, ANN, text="four")
+    with room.database.read() as connection:
+        named = message_from_bytes(outboxes.raw(connection, last["id"]))["References"]
+    assert kept["message_id"] in named and taken["message_id"] not in named and notice["message_id"] not in named
+
+
+def test_a_scheduled_mail_on_the_timeline_says_its_time_of_now(room: Room) -> None:
+    """A-OB-02, E-27: after an edit the timeline shows the new time at the mail, and who moved it."""
+    ref = room.ticket()
+    first, then = room.clock.now() + timedelta(days=1), room.clock.now() + timedelta(days=2)
+    mail = room.desk.mail(ref, ANN, text="Tomorrow.", send_at=first)
+    room.desk.edit_mail(mail["id"], ANN, send_at=then)
+    edited, written = room.desk.show(ref, ANN)["timeline"][:2]
+    assert (edited["by"], edited["text"], edited["scheduled_for"]) == (ANN, "Mail: changed.", "2026-03-04T09:00:00Z")
+    assert (written["kind"], written["scheduled_for"]) == ("mail_out", "2026-03-04T09:00:00Z")
+
+
 def test_whoever_is_written_to_becomes_a_participant(room: Room) -> None:
     """decisions.md, participant: everyone in To or Cc of a mail of ours, never an address of ours."""
     ref = room.ticket()
@@ -72,7 +96,7 @@ DUE: list[tuple[dict[str, Any], timedelta | None, int]] = [
 
 
 def test_the_undo_delay(room: Room) -> None:
-    """A-US-01…05, decisions.md 14: what is said wins, then the user's own delay, then the caller's default; off means at once."""
+    """A-US-01, A-US-02, C-US-01, C-US-02, A-US-05, decisions.md 14: what is said wins, then the user's own delay, then the caller's default; off means at once."""
     ref = room.ticket()
     for arguments, own, seconds in DUE:
         room.woken.clear()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -13,9 +14,10 @@ from core.outbox import OutboxState as S
 from core.refusal import NotFound, Refused
 from core.transitions import IllegalTransition
 from gateway.desk_outbox import DEEDS
-from gateway.store.schema import outbox_recipient
+from gateway.store import sent_copies
+from gateway.store.schema import outbox_recipient, sent_copy
 from tests.desk.conftest import CARL, Room
-from tests.desk.office import ANN, BOB, LATER, LEA, ROOT, XAVER, put, rows, switch, with_another_team
+from tests.desk.office import ANN, BOB, LATER, LEA, ROOT, XAVER, put, rows, save, switch, with_another_team
 
 
 @pytest.fixture
@@ -94,6 +96,27 @@ def test_a_mail_is_marked_as_sent(room: Room) -> None:
     assert (LEA, "Mail: marked as sent.") in told
 
 
+@pytest.mark.parametrize(("outcome", "copies"), [("unknown", 1), ("accepted", 0)])
+def test_a_mail_known_to_have_arrived_is_copied_into_sent(room: Room, outcome: str, copies: int) -> None:
+    """decisions.md 18: where copies go into the folder Sent, that of a mail marked as sent is due as well, unless it was when somebody else had got it."""
+    box = {"incoming": {"kind": "imap"}, "outgoing": {"kind": "smtp", "host": "x", "sent_folder": "Sent"}}
+    save(room, connectors=tuple(replace(one, **box) if one.name == "support" else one for one in room.setup.connectors))
+    sent = room.desk.mail(room.ticket(), ANN, text="x", to=["carl@acme.example", "dora@acme.example"])["id"]
+    put(room, sent, state="unknown", attempts=1)
+    with room.database.durable() as connection:
+        connection.execute(update(outbox_recipient).where(outbox_recipient.c.address_key == "carl@acme.example").values(outcome=outcome))
+        connection.execute(update(outbox_recipient).where(outbox_recipient.c.address_key != "carl@acme.example").values(outcome="unknown"))
+    room.desk.mark_mail_sent(sent, ANN)
+    with room.database.durable() as connection:
+        assert (sent_copies.of(connection, sent) is not None) == bool(copies)
+        connection.execute(update(sent_copy).values(given_up_at=room.clock.now()))
+    assert room.desk.copy_again("support", ROOT) == {"name": "support", "copies": copies}
+    assert room.desk.copy_again("support", ROOT)["copies"] == 0
+    for name, who in (("support", ANN), ("claims", ROOT)):
+        with pytest.raises(Refused):
+            room.desk.copy_again(name, who)
+
+
 @pytest.mark.parametrize("state", [state for state in S if state is not S.UNKNOWN])
 def test_only_an_unknown_outcome_is_marked_as_sent(room: Room, state: S) -> None:
     """Every other state is refused with a sentence, also one that is being sent, whose answer decides."""
@@ -141,6 +164,17 @@ def test_an_edit_that_cannot_be(room: Room, changes: dict[str, Any], sentence: s
     with pytest.raises(Refused, match="past"):
         room.desk.edit_mail(mail, ANN, send_at=room.clock.now())
     assert room.desk.show_outbox(mail, ANN) == before
+
+
+def test_changes_from_the_outside(room: Room) -> None:
+    """What cannot be changed is a sentence; what the desk itself puts among the changes cannot be forged there."""
+    mail = waiting(room)
+    for name in ("state", "author", "given\r\n"):
+        with pytest.raises(Refused, match="nothing that can be changed"):
+            room.desk.do_with_mail("edit", mail, ANN, changes={name: "x"})
+    for forged in ("x", [], ({}, []), {"found": {}}):
+        changed = room.desk.do_with_mail("edit", mail, ANN, changes={"given": forged, "files": ["x"], "subject": "S"})
+        assert (changed["subject"], changed["attachment_count"]) == ("S", 0)
 
 
 # ---------------------------------------------------------------- asked before the send

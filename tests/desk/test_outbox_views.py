@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -15,6 +15,7 @@ from core.health import Health
 from core.outbox import OutboxState as S
 from core.outbox_view import COLUMNS, SORTS
 from core.refusal import NotFound, Refused
+from core.setup import RetryTemplate
 from gateway.store import connector_status, outbox_views
 from gateway.store.schema import item
 from tests.desk.conftest import Room
@@ -180,6 +181,21 @@ def test_every_column_says_something(room: Room) -> None:
     assert (shown["item_type"], shown["retry_after_seconds"]) == ("C", [120.0, 240.0, 480.0, 960.0, 1920.0]), "E-24: kept with the mail"
 
 
+def test_a_mail_shows_its_retry_template_and_the_tries_to_come(room: Room) -> None:
+    """C-OB-04, E-24, A-OB-21: name and version of the template as it was when the mail was written, and when it is tried if each try is refused."""
+    one = room.desk.mail(room.ticket(), ANN, text="x")["id"]
+    save(room, retry_templates=(RetryTemplate("", "standard", (timedelta(hours=1),)),))
+    put(room, one, state="pending_retry", attempts=3, tries_left=3)
+    two = room.desk.mail(room.ticket(), ANN, text="x")["id"]
+    shown, newer = room.desk.show_outbox(one, ANN), room.desk.show_outbox(two, ANN)
+    assert (shown["retry_template"], shown["retry_template_version"], shown["attempts_at_most"]) == ("standard", 1, 6)
+    due = datetime.fromisoformat(shown["due_at"])
+    assert [datetime.fromisoformat(try_["at"]) - due for try_ in shown["next_tries"]] == [timedelta(minutes=n) for n in (0, 16, 48)]
+    assert (newer["retry_template_version"], newer["attempts_at_most"], len(newer["next_tries"])) == (2, 2, 2)
+    put(room, one, state="failed", attempts=6, tries_left=0)
+    assert room.desk.show_outbox(one, ANN)["next_tries"] == []
+
+
 @pytest.mark.parametrize("sort", [f"{sign}{name}" for name in SORTS for sign in ("", "-")])
 def test_pages_go_on_where_the_last_one_ended(room: Room, sort: str) -> None:
     """Every order, both ways, with equal and missing values: pages hold each mail once, in the order of one long page; a new mail does not shift them."""
@@ -267,3 +283,23 @@ def test_an_item_that_moved_out_of_sight(room: Room) -> None:
     with room.database.durable() as connection:
         connection.execute(update(item).where(item.c.ref == case).values(queue="First line", home_queue="First line"))
     assert (room.desk.count_outbox(XAVER)["all"]["total"], room.desk.count_outbox(BOB)["mine"]["total"]) == (0, 1)
+
+
+def test_why_a_due_mail_waits(room: Room) -> None:
+    """Decision 20: behind a mail of its item that is to be tried again, a due one names that mail, in the list and alone; a scheduled one keeps nobody."""
+    ref = room.ticket()
+    later = room.desk.mail(ref, ANN, text="next week", send_at=room.clock.now() + LATER)["id"]
+    first, second = (room.desk.mail(ref, ANN, text=text, undo=timedelta())["id"] for text in ("one", "two"))
+    put(room, first, state=str(S.PENDING_RETRY), attempts=1, last_error="450 come back", due_at=room.clock.now() + timedelta(minutes=2))
+    listed = {row["id"]: (row["waits_for"], row["last_failure"]) for row in room.desk.outbox_page(ANN, view="mine")["rows"]}
+    behind = f"It waits until the mail {first}, written earlier on the same item, has left."
+    assert listed == {later: (None, ""), first: (None, "450 come back"), second: (first, behind)}
+    assert room.desk.show_outbox(second, ANN)["waits_for"] == first
+
+
+def test_what_the_server_calls_a_mail(room: Room) -> None:
+    """The queue id by which the operator of the server finds the mail stands in the list of sent mails and at the mail itself."""
+    sent = room.desk.mail(room.ticket(), ANN, text="a", undo=timedelta())["id"]
+    put(room, sent, state=str(S.SENT), attempts=1, sent_at=room.clock.now(), queue_id="4XyZ1")
+    assert [row["queue_id"] for row in room.desk.sent_items(ANN)] == ["4XyZ1"]
+    assert room.desk.show_outbox(sent, ANN)["queue_id"] == "4XyZ1"

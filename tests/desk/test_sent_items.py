@@ -12,6 +12,7 @@ from core.permissions import visible_to
 from core.refusal import Refused
 from gateway.desk_outbox_views import who
 from gateway.store import sent_items, sight
+from gateway.store.page_marks import page_mark
 from gateway.store.schema import outbox
 from tests.desk.conftest import Room
 from tests.desk.office import ANN, BOB, LEA, ROOT, XAVER, put, with_another_team
@@ -129,7 +130,7 @@ def test_sent_items_are_found_by_their_moment(room: Room, team: bool) -> None:
     with room.database.read() as connection:
         scene = room.desk._scene(connection, ANN)
         wanted = sent_items.Wanted(now - 90 * DAY, now, team=team)
-        for cursor in ("", sent_items._cursor(now - 40 * DAY, "m5480")):
+        for cursor in ("", page_mark(sent_items.ORDER, now - 40 * DAY, "m5480")):
             asked = sent_items.statement(wanted, who(scene), sight.visible_outbox(visible_to(scene.user, scene.setup)), scene.setup, rows=50, cursor=cursor)
             compiled = asked.compile(connection, compile_kwargs={"literal_binds": True})
             explain = "EXPLAIN QUERY PLAN " if room.database.is_sqlite else "EXPLAIN "

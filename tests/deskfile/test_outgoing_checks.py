@@ -55,4 +55,4 @@ def test_a_default_connector_that_is_switched_off(example_setup: Setup) -> None:
     assert any(path == "desk.default_connector" and "claims send by it" in said for path, said in warnings(off))
     both = replace(example_setup, connectors=(replace(support, enabled=False), claims))
     assert [path for path, _ in warnings(both)] == ["desk.unmonitored_address"]
-    assert "notices leave as claims@demo.example" in next(said for _, said in warnings(both))
+    assert "notices leave by “support”, which is disabled; until it is enabled, they come from claims@demo.example" in next(said for _, said in warnings(both))

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from core.alarms import BRAKE, REMIND, WORDS, Alarm, AlarmKind, administrators, is_to_be_told, sentence
+from core.brakes import Brakes, Lately, why_held
 from core.delivery import Meaning
 from core.health import Health
 from core.outbox import OutboxEvent, OutboxState, Purpose
@@ -203,6 +204,28 @@ def test_mail_of_a_connector_that_is_gone(house: House) -> None:
     watch(house).look(house.clock.now())
     ((way, subject, _),) = told(house)
     assert (way, subject) == ("support", "Mail of claims is late")
+
+
+def test_the_hourly_brake_is_told_until_a_person_released_its_mails(house: House) -> None:
+    """decisions.md 9: above it automatic mail is held with an alarm; a mail that a person holds raises none; released or cancelled, it is over."""
+    braked = why_held(Brakes(per_hour=3), Lately(over_hour=True))
+    for n in range(2):
+        house.queue(f"d{n}", item_id="", purpose=Purpose.ACKNOWLEDGEMENT, author="", hold_reason=braked)
+    house.queue("d9", item_id="", hold_reason="held by ann@demo.example")
+    watch(house).look(house.clock.now())
+    assert [one.split("/")[0] for one in lasting(house)] == ["braked"] and len(told(house)) == 1
+    assert house.state("d0") == house.state("d1") == "held", "nothing releases them by itself"
+    for name, event in (("d0", OutboxEvent.RELEASE), ("d1", OutboxEvent.CANCEL)):
+        with house.database.durable() as connection:
+            assert outboxes.act(connection, name, event, house.clock.now(), "root@demo.example").state in (OutboxState.QUEUED, OutboxState.CANCELLED)
+    house.clock.advance(minutes=2)
+    watch(house).look(house.clock.now())
+    assert lasting(house) == [] and len(told(house)) == 2 and house.state("d9") == "held"
+
+
+def lasting(house: House) -> list[str]:
+    with house.database.read() as connection:
+        return list(alarms.lasting(connection))
 
 
 def test_several_who_see_it_at_once_tell_it_once(house: House) -> None:

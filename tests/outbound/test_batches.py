@@ -185,10 +185,12 @@ def test_a_settlement_that_fails_spoils_only_itself(house: House, monkeypatch: p
     assert all([entry["became"] for entry in house.history(f"d{n}")] == ["queued", "sending", "sent"] for n in range(3))
 
 
-def test_killed_in_a_batch(database: Database, example_setup: Any, keys: Keys, clock: FakeClock) -> None:
-    """Killed in the middle of a batch, with an answer in hand that is not written: one outcome is unknown, the mails not begun go out at once, each mail is there."""
+@pytest.mark.parametrize("connections", [1, 3])
+def test_killed_in_a_batch(database: Database, example_setup: Any, keys: Keys, clock: FakeClock, connections: int) -> None:
+    """Killed in the middle of a batch, with an answer in hand that is not written: no more outcomes are unknown than mails were on the wire, the mails not
+    begun go out at once, each mail is there, and twice only where it was unknown."""
     with Peer() as peer:
-        house = House(database, sends_to(peer, example_setup), keys, clock)
+        house = House(database, sends_to(peer, example_setup, connections), keys, clock)
         names = [f"d{n:02}" for n in range(3 * BATCH)]
         for name in names:
             house.queue(name, item_id="")
@@ -211,8 +213,9 @@ def test_killed_in_a_batch(database: Database, example_setup: Any, keys: Keys, c
         dispatcher.close()
         taken = Counter(one.data for one in peer.taken)
     assert recovered > 1, "it died in the middle of a batch"
-    assert len(unknown) == 1
-    assert len(taken) == len(names) and sorted(taken.values())[-2:] == [1, 2]
+    assert 1 <= len(unknown) <= connections
+    twice = sum(n == 2 for n in taken.values())
+    assert len(taken) == len(names) and max(taken.values()) <= 2 and 1 <= twice <= len(unknown)
     assert states(house) == Counter({"sent": len(names)})
 
 

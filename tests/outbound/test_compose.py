@@ -161,6 +161,23 @@ def test_plus_addresses_only_where_they_were_shown_to_work(example_setup: Setup)
     assert senders["alias"].startswith("support+b.") and KEYS.verified_bounce_tag(tag_of(senders["alias"])) == "d1"
 
 
+@pytest.mark.parametrize("proved", ["mailbox", "way out"])
+def test_plus_addresses_are_those_of_the_mailbox_that_answers_come_to(example_setup: Setup, proved: str) -> None:
+    """C-GW-02, B-MT-02: a mailbox that only receives, and another connector that takes its mail out: answers and reports come to the mailbox, so that
+    what was proved of it counts, and not what was proved of the other."""
+    plus = {"plus_addressing": PlusMode.ONLY, "plus_proved": True}
+    claims = replace(example_setup.connector_named["claims"], direction="incoming", **(plus if proved == "mailbox" else {}))
+    way = replace(example_setup.connector_named["support"], **(plus if proved == "way out" else {}))
+    setup = replace(example_setup, connectors=(way, claims))
+    made = seal(make_draft(from_=Address("claims@demo.example")), way, setup, KEYS, ref=REF)
+    back = str(message_from_bytes(made.bytes)["Reply-To"] or "").rpartition("<")[2].rstrip(">")
+    if proved == "mailbox":
+        assert back.startswith("claims+") and KEYS.verified_reply_tag(tag_of(back)) == REF
+        assert made.envelope_from.startswith("claims+b.") and KEYS.verified_bounce_tag(tag_of(made.envelope_from)) == "d1"
+    else:
+        assert (back, made.envelope_from) == ("", "claims@demo.example")
+
+
 @pytest.mark.parametrize(
     ("subject", "wanted"),
     [

@@ -13,6 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
 from core.delivery import Meaning
+from core.health import Health
 from core.mail import Address
 from core.outbox import OutboxEvent, OutboxState, Outcome, Purpose, Recipient
 from core.overtaken import Kind, Overtaking, overtaken
@@ -250,6 +251,17 @@ def test_a_mail_overtaken_while_it_was_being_sent(house: House, wanted: bool) ->
     assert ("cancelled itself" in house.item_now().attention) is not wanted
 
 
+def test_a_notice_to_a_colleague_holds_up_no_answer(house: House) -> None:
+    """decisions.md 20 is about the conversation: a notice that cannot leave, sent by another connector, does not keep the customer's answer waiting."""
+    house.item()
+    house.queue("d0", purpose=Purpose.SEND_FAILED, author="", connector="claims")
+    house.queue("d1")
+    with house.database.durable() as connection:
+        connector_status.save(connection, Health("claims", refused_logins=3, suspended_until=NOW + timedelta(hours=1), probes=1))
+    assert house.dispatcher(Way(Outcome.ACCEPTED)).run_due() == 1
+    assert (house.state("d0"), house.state("d1")) == ("queued", "sent")
+
+
 def test_mails_of_an_item_leave_in_order(house: House) -> None:
     """decisions.md 20: a later mail waits while an earlier one is to be tried again; a scheduled, held or failed one does not hold it up."""
     house.item()
@@ -340,6 +352,26 @@ def test_refused_log_ins_suspend_the_connector_and_it_comes_back(house: House) -
         health = connector_status.health(connection, "support")
     assert not health.suspended and not health.troubled
     assert house.get("d0").tries_left == 6
+
+
+def test_what_met_trouble_leaves_when_somebody_has_mended_it(house: House) -> None:
+    """Once a test of the connector went well, the mails that were its probes wait no longer for their next try."""
+    house.item()
+    for n in range(3):
+        house.queue(f"d{n}", item_id="" if n else "i1")
+    way = Way(Meaning.LOGIN_REFUSED)
+    dispatcher = house.dispatcher(way)
+    for _ in range(3):
+        dispatcher.run_due()
+        house.clock.advance(minutes=1)
+    assert {house.state(f"d{n}") for n in range(3)} == {"pending_retry"}
+    way.answers = [Outcome.ACCEPTED]
+    dispatcher.run_due()
+    assert {house.state(f"d{n}") for n in range(3)} == {"pending_retry"}
+    with house.database.durable() as connection:
+        connector_status.try_at_once(connection, ["support"])
+    dispatcher.run_due()
+    assert {house.state(f"d{n}") for n in range(3)} == {"sent"}
 
 
 def test_a_server_that_is_away_is_left_alone_for_a_moment(house: House) -> None:
@@ -538,8 +570,43 @@ def test_a_database_that_is_away_at_the_mark(house: House, monkeypatch: pytest.M
     monkeypatch.setattr(outbox_claims, "mark", away)
     way = Way()
     way.after = lambda: pytest.fail("the dot left without a mark")
+    tries = house.get().tries_left
     house.dispatcher(way).run_due(1)
-    assert house.state() == "pending_retry" and house.get().unknown_repeats == 0
+    after = house.get()
+    assert house.state() == "pending_retry" and after.unknown_repeats == 0
+    assert (after.tries_left, after.due_at, after.first_failed_at) == (tries, house.clock.now(), None), "it is no attempt (architecture section 4)"
+    assert after.last_error == "The database was away when the mail was to be handed over."
+    with house.database.read() as connection:
+        assert connector_status.health(connection, "support").last_success_at is None, "nor a success of the connector"
+
+
+def test_a_mail_that_could_not_be_given_back(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that is full in the middle of a batch: what was not begun is given back when there is room again, and does not wait for its lease."""
+    for n in range(4):
+        house.queue(f"d{n}", item_id="")
+    mark, give_back, full = outbox_claims.mark, outbox_claims.give_back, [True]
+
+    def shaky(original: Any) -> Any:
+        def called(*arguments: Any) -> None:
+            if full and house.state("d2") == "sending":
+                raise OperationalError("COMMIT", {}, Exception("database or disk is full"))
+            original(*arguments)
+
+        return called
+
+    monkeypatch.setattr(outbox_claims, "mark", shaky(mark))
+    monkeypatch.setattr(outbox_claims, "give_back", shaky(give_back))
+    way = Way()
+    dispatcher = house.dispatcher(way)
+    with pytest.raises(OperationalError):
+        dispatcher.run_due()
+    with pytest.raises(OperationalError):
+        dispatcher.run_due()
+    assert "sending" in {house.state(f"d{n}") for n in range(4)}
+    full.clear()
+    assert dispatcher.run_due() > 0
+    assert {house.state(f"d{n}") for n in range(4)} == {"sent"}
+    assert all(house.get(f"d{n}").tries_left == house.get("d0").tries_left for n in range(4))
 
 
 def test_the_mark_is_committed_durably_before_the_dot(house: House) -> None:

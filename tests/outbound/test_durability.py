@@ -33,36 +33,39 @@ def _strace_works() -> bool:
     return subprocess.run(["strace", "-o", os.devnull, "true"], capture_output=True, check=False).returncode == 0
 
 
-def sends_to(peer: Peer, setup: Setup) -> Setup:
+def sends_to(peer: Peer, setup: Setup, connections: int = 1) -> Setup:
     """The setup whose support connector sends to the peer."""
-    return with_connector(setup, outgoing={"kind": "smtp", "host": "127.0.0.1", "port": peer.port, "security": "none"})
+    return with_connector(setup, outgoing={"kind": "smtp", "host": "127.0.0.1", "port": peer.port, "security": "none", "connections": connections})
 
 
 @pytest.mark.skipif(not _strace_works(), reason="strace is not installed or not allowed here")
-def test_a_flush_before_each_final_dot(tmp_path: Path, example_setup: Setup, keys: Keys, clock: FakeClock) -> None:
+@pytest.mark.parametrize("connections", [1, 3])
+def test_a_flush_before_each_final_dot(tmp_path: Path, example_setup: Setup, keys: Keys, clock: FakeClock, connections: int) -> None:
     """Law 9: between the DATA command and each final dot at least one fdatasync has ended, and another one after the last dot: every answer is on disk."""
     database = Database(f"sqlite:///{tmp_path}/g.db")
     make_schema(database)
     with Peer() as peer:
-        house = House(database, sends_to(peer, example_setup), keys, clock)
-        for n in range(5):
+        house = House(database, sends_to(peer, example_setup, connections), keys, clock)
+        for n in range(9):
             house.queue(f"d{n}", item_id="")
         database.dispose()
         trace = tmp_path / "trace"
         strace = ("strace", "-f", "-o", str(trace), "-e", "trace=fdatasync,fsync,sendto", "-s", "400")
         child = (sys.executable, "-m", "tests.outbound.sender_child", f"sqlite:///{tmp_path}/g.db", clock.now().isoformat())
         subprocess.run([*strace, *child], cwd=ROOT, check=True, timeout=60)
-        assert len(peer.taken) == 5
-    open_data, flushed, dots = False, False, 0
+        assert len(peer.taken) == 9
+    waiting: dict[str, bool] = {}  # thread → whether a flush has ended since its DATA; one thread's commit may hold the marks of several
+    flushed, dots = False, 0
     for line in trace.read_text().splitlines():
+        thread = line.split(maxsplit=1)[0]
         if re.search(r"(fdatasync|fsync)(\(.*\)| resumed>.*\)) += 0", line):
-            flushed = True
+            waiting, flushed = dict.fromkeys(waiting, True), True
         elif re.search(r'"(.*\\n)?DATA\\r\\n"', line):
-            open_data, flushed = True, False
+            waiting[thread] = False
         elif re.search(r'sendto\(\d+, "\.\\r\\n", 3', line):
-            assert open_data and flushed, f"the dot left without a flush: {line}"
-            open_data, flushed, dots = False, False, dots + 1
-    assert dots == 5 and flushed
+            assert waiting.pop(thread, False), f"the dot left without a flush: {line}"
+            flushed, dots = False, dots + 1
+    assert dots == 9 and flushed
 
 
 STEPS = ("claim", "RCPT", "body", "mark before", "mark after", "dot before", "dot after", "settle before", "settle after")

@@ -113,7 +113,7 @@ def test_xtext_is_what_a_command_may_hold_and_can_be_read_back(text: str) -> Non
 
 
 def test_our_certificate_is_shown_to_a_server_that_asks_for_it(tmp_path: Path) -> None:
-    """`client_certificate` and `client_key` are relative to the data folder; without them such a server takes nothing."""
+    """C-GW-04: `client_certificate` and `client_key` are relative to the data folder; without them such a server takes nothing."""
     authority, context = certificates.made("asks")
     for name in ("ca.pem", "key.pem"):
         (tmp_path / name).write_bytes((authority.parent / name).read_bytes())
@@ -187,11 +187,11 @@ def test_a_secret_that_is_not_there_is_a_sentence() -> None:
 
 
 def test_no_more_sessions_than_the_connector_allows() -> None:
-    """`connections`: whoever comes beyond them waits for one that is free, and the mail leaves."""
+    """`connections`: two mails leave at the same time, whoever comes beyond them waits for a session that is free, and its mail leaves."""
     with Peer() as peer:
         transport = SmtpTransport(server(peer.port, command_timeout=10.0, connections=2, time=LeaseTime(30.0, 10.0, 0.0)))
         open_now: list[int] = []
-        busy = threading.Lock()
+        busy, together = threading.Lock(), threading.Barrier(2, timeout=10.0)
         most = [0]
         results: list[bool] = []
 
@@ -199,7 +199,7 @@ def test_no_more_sessions_than_the_connector_allows() -> None:
             with busy:
                 open_now.append(1)
                 most[0] = max(most[0], len(open_now))
-            time.sleep(0.02)
+            together.wait()
             with busy:
                 open_now.pop()
 
@@ -209,7 +209,7 @@ def test_no_more_sessions_than_the_connector_allows() -> None:
         for thread in threads:
             thread.join()
         transport.close()
-        assert results == [True] * 8 and most[0] <= 2 and peer.connections <= 2
+        assert results == [True] * 8 and most[0] == 2 and peer.connections == 2
 
 
 def test_waiting_for_a_session_ends_with_the_time_of_the_attempt() -> None:
@@ -279,3 +279,13 @@ def test_recipients_of_several_transactions_each_get_it_once() -> None:
         assert [delivery.recipients[one][0] for one in THREE] == [Outcome.ACCEPTED, Outcome.ACCEPTED, Outcome.PERMANENT]
         assert [taken.recipients for taken in peer.taken] == [list(THREE), [THREE[1]]] and delivery.queue_id == "AAA1"
         assert said(peer, "RCPT")[3:] == [f"RCPT TO:<{THREE[1]}>"]
+
+
+def test_a_session_on_which_nobody_was_taken_for_now_is_left() -> None:
+    """A server may mean the whole session, as postscreen does for a stranger: the next mail begins another. After a refusal for good it is used again."""
+    for refusal, connections in (("450 4.3.2 Service currently unavailable", 2), ("550 5.1.1 no such user", 1)):
+        with Peer({"RCPT": [refusal, "250 ok"]}) as peer:
+            way = SmtpTransport(server(peer.port))
+            first, second = (way.deliver(Outgoing("id", "support@demo.example", ONE, MAIL), lambda: None) for _ in range(2))
+            way.close()
+            assert not accepted(first) and accepted(second) and peer.connections == connections

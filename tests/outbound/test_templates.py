@@ -10,14 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
+from core.alarms import Alarm, AlarmKind, mail, sentence
 from core.outbox import Purpose
+from core.senders import Sender
 from core.setup import Connector, MailTemplate, Setup
 from gateway.keys import Keys
 from gateway.outbound.compose import seal
 from gateway.outbound.template_language import MAX_OUTPUT
 from gateway.outbound.template_values import NAMES, PURPOSES, REPLY_INSTRUCTIONS, VALUES
 from gateway.outbound.templates import LANGUAGES, SHIPPED, check, chosen, listed, render
-from tests.outbound.drafts import make_draft
+from tests.outbound.drafts import NOW, make_draft
 
 ACK = Purpose.ACKNOWLEDGEMENT
 
@@ -249,3 +251,19 @@ def test_reading_raises_nothing(parts: list[str]) -> None:
     assert "\n" not in said
     words = render(Setup(mail_templates=(template,)), ACK, "en", "101203-T", {})
     assert bool(words.note) is bool(said)
+
+
+def test_an_administrator_may_word_an_alarm(example_setup: Setup) -> None:
+    """decisions.md 19: a template knows what kind of alarm it is, about what, what was seen and whether it is over, so that it may use words of its own."""
+    text = "{% if closed %}{{ name }} is back.{% elif kind == 'suspended' %}Call the provider of {{ connector.name }}: {{ detail }}{% else %}{{ failures }}{% endif %}"
+    own = MailTemplate("t", "alarm", "en", "{{ title }}", text)
+    assert check(own) == ""
+    setup = replace(example_setup, mail_templates=(own,))
+    said = {}
+    for kind, over in ((AlarmKind.SUSPENDED, False), (AlarmKind.SUSPENDED, True), (AlarmKind.WAITING, False)):
+        alarm = Alarm(kind, "support", "535 no")
+        draft = mail(alarm, example_setup.users[-1], Sender(setup.connectors[0], "support@demo.example"), setup, "o-1", NOW, over=over)
+        said[kind, over] = render(setup, Purpose.ALARM, "en", "", draft.facts).text.strip()
+    assert said[AlarmKind.SUSPENDED, False] == "Call the provider of support: 535 no"
+    assert said[AlarmKind.SUSPENDED, True] == "support is back."
+    assert said[AlarmKind.WAITING, False] == sentence(Alarm(AlarmKind.WAITING, "support", "535 no"))[1].strip()

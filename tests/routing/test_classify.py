@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from core.blocking import blocked
 from core.mail import Envelope, FailedRecipient, Report
 from core.setup import BlockedAddress, BlockEffect, Setup
 from core.verdict import Kind, Weight
-from gateway.routing.classify import blocked, classify, counts, doubtful, is_null_sender
+from gateway.routing.classify import classify, counts, doubtful, is_null_sender
 from gateway.routing.signs import SIGNS, draw, is_daemon
 from tests.routing.examples import a_mail, over_smtp, some_facts
 

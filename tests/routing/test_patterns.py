@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.blocking import matches_address
 from core.mail import address_key
-from gateway.routing.patterns import contains_words, first_match, fold, matches_address, words
+from gateway.routing.patterns import contains_words, first_match, fold, words
 
 ADDRESSES = [
     ("jo@acme.example", "jo@acme.example", True),

@@ -31,7 +31,7 @@ TAGGED = "support+101203-t.mac@demo.example"
 BY_MODE = [
     ("our signed id", {"in_reply_to": (OURS,)}, SUPPORT, "join join join"),
     ("a signed plus-address", {}, TAGGED, "join join join"),
-    ("the id of the customer's own mail", {"in_reply_to": (THEIRS,)}, SUPPORT, "join join open"),
+    ("the id of the customer's own mail", {"in_reply_to": (THEIRS,)}, SUPPORT, "join join join"),
     ("an unsigned plus-reference", {}, "support+101203-T@demo.example", "join join open"),
     ("a reference in the subject", {"subject": "Re: [101203-T] Printer"}, SUPPORT, "join join open"),
 ]
@@ -39,7 +39,7 @@ BY_MODE = [
 
 @pytest.mark.parametrize(("name", "mail", "to", "wanted"), BY_MODE, ids=[one[0] for one in BY_MODE])
 def test_modes_of_plus_addressing(example_setup: Setup, name: str, mail: dict[str, object], to: str, wanted: str) -> None:
-    """B3, B-MT-02: a participant's mail with one kind of evidence, in modes off, mixed and only; what does not count is told in the trace."""
+    """B3.1, B3, B-MT-02: a participant's mail with one kind of evidence, in modes off, mixed and only; what does not count is told in the trace."""
     for mode, action in zip(PlusMode, wanted.split(), strict=True):
         asked = {"signed": SIGNED, "known": KNOWN, "signed_tags": {TAGGED: "101203-T"}}
         found = resolved(in_mode(example_setup, mode), a_mail(to=(to,), **mail), over_smtp(to), a_target(), **asked)  # type: ignore[arg-type]
@@ -58,7 +58,7 @@ def test_the_mode_is_that_of_the_mailbox(example_setup: Setup) -> None:
     setup = in_mode(example_setup, PlusMode.ONLY)
     mail = a_mail(to=(SUPPORT, CLAIMS), subject="Re: [101203-T] Printer")
     assert actions(resolved(setup, mail, over_smtp(SUPPORT, CLAIMS), a_target())) == ["open", "join"]
-    lost = a_mail(to=("x@y.example",), in_reply_to=(THEIRS,))
+    lost = a_mail(to=("x@y.example",), subject="Re: [101203-T] Printer")
     assert actions(resolved(setup, lost, Envelope("eml"), a_target(), known=KNOWN)) == ["unhandled"]
 
 

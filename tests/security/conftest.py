@@ -1,4 +1,4 @@
-"""Fixtures of the attacks: the way in on each database with its keys."""
+"""Fixtures of the attacks: the way in on each database with its keys, and the desk behind it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from core.setup import Setup
 from gateway.clock import FakeClock
 from gateway.keys import Keys
 from gateway.store.engine import Database
+from tests.desk.conftest import gate, room
 from tests.inbound.way_in import WayIn
+
+__all__ = ["gate", "room", "way"]
 
 
 @pytest.fixture

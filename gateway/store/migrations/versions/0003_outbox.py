@@ -121,6 +121,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name=op.f("pk_alarm")),
     )
     op.create_table(
+        "outbox_text",
+        sa.Column("outbox_id", sa.String(length=64), nullable=False),
+        sa.Column("texts", _JSON, nullable=False),
+        sa.ForeignKeyConstraint(["outbox_id"], ["outbox.id"], name=op.f("fk_outbox_text_outbox_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("outbox_id", name=op.f("pk_outbox_text")),
+    )
+    op.create_table(
         "sent_copy",
         sa.Column("outbox_id", sa.String(length=64), nullable=False),
         sa.Column("connector", sa.String(length=320), nullable=False),
@@ -138,7 +145,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Take them back; drafts, files, secrets and preferences are lost."""
     _rewrite_plus_addressing({"mixed": True, "only": True, "off": False})
-    for table in ("alarm", "sent_copy", "secret", "preference", "mail_draft", "stored_file", "dkim_key", "canned_text"):
+    for table in ("alarm", "sent_copy", "outbox_text", "secret", "preference", "mail_draft", "stored_file", "dkim_key", "canned_text"):
         op.drop_table(table)
     op.drop_index(op.f("ix_outbox_sent_at"), table_name="outbox")
     op.drop_index("ix_outbox_author", table_name="outbox")
