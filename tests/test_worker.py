@@ -46,6 +46,23 @@ def test_calls_inside_the_process_reach_its_threads() -> None:
         worker.stop()
 
 
+def test_a_call_to_send_goes_on_while_something_is_due() -> None:
+    """One call sends all there is: nobody may be there to call again."""
+    heard, left = Heard(), [100, 100, 7, 0, 5]
+
+    def run_due() -> int:
+        heard.sent += 1
+        return left.pop(0)
+
+    heard.run_due = run_due  # type: ignore[method-assign]
+    wakes = make_wakes(heard)
+    worker = wakes.start_workers(OUTBOX_QUEUE, 1)
+    wakes.outbox()
+    wait_for(lambda: left == [5], "it stops where nothing was due")
+    worker.stop()
+    assert heard.sent == 4
+
+
 def test_calls_that_nobody_in_the_process_takes_do_not_pile_up() -> None:
     """A door alone, without a broker, keeps no messages in memory: the rows are found by the sweeps of others (law 5)."""
     wakes = make_wakes(Heard())
