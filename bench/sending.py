@@ -126,7 +126,7 @@ class Outbox:
         def work() -> None:
             while True:
                 with lock:
-                    share, left[0] = min(64, left[0]), left[0] - min(64, left[0])
+                    share, left[0] = min(1000, left[0]), left[0] - min(1000, left[0])
                 if not share:
                     return
                 while share > 0:

@@ -6,6 +6,7 @@ import unicodedata
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 
 FREE_MAIL_DOMAINS = frozenset(
     """gmail.com googlemail.com outlook.com hotmail.com hotmail.fr live.com live.fr msn.com yahoo.com yahoo.fr ymail.com icloud.com me.com
@@ -37,6 +38,7 @@ def _deviating_label(label: str) -> str:
     return "xn--" + unicodedata.normalize("NFC", label).encode("punycode").decode("ascii")
 
 
+@lru_cache(maxsize=4096)
 def address_key(address: str) -> str:
     """The form in which two addresses are compared: no regard to case, domain as A-label, plus-tags kept."""
     local, at, domain = address.strip().rpartition("@")

@@ -52,6 +52,20 @@ def result(message: OutboxMessage, delivery: Delivery, rules: Rules, item: WorkI
     return _told(ended, settlement, rules, item, now)
 
 
+def leaves_item_alone(message: OutboxMessage, delivery: Delivery) -> bool:
+    """Whether an answer changes nothing of the item, unless a clock of it waits for this very mail: everybody has it, and it does not resolve when it leaves."""
+    if delivery.trouble is not None or delivery.put_off or (message.resolves and message.scheduled):
+        return False
+    counting = that_count(message.recipients)
+    return bool(counting) and all(delivery.recipients.get(one.address.key, (one.outcome,))[0] is Outcome.ACCEPTED for one in counting)
+
+
+def left(message: OutboxMessage, delivery: Delivery, now: datetime) -> Result:
+    """The same as `result` for a mail that leaves its item alone: no rule is needed, and only the timeline says that it left."""
+    settlement, ended = settle(message, delivery, Rules(), now)
+    return Result(settlement, Decision(entries=(_left_line(ended, now),)))
+
+
 def died(message: OutboxMessage, rules: Rules, item: WorkItem | None, now: datetime) -> Result:
     """What it means that the sender of a claimed message is gone: unmarked, it is sent again at once; marked, its outcome is unknown."""
     if message.marked:
@@ -133,7 +147,7 @@ def _told(ended: OutboxMessage, settlement: Settlement, rules: Rules, item: Work
 
 def _sent(ended: OutboxMessage, rules: Rules, item: WorkItem, now: datetime) -> Decision:
     """The mail has left: clocks that waited for it begin (decisions.md 1), a scheduled Send & Resolve resolves (decisions.md 15)."""
-    line = _line(ended, now, f"Sent to {_names(that_count(ended.recipients))}.")
+    line = _left_line(ended, now)
     if ended.resolves and ended.scheduled and item.is_open:
         if rules.customer_wrote and item.new_information:  # no window may run over a mail that nobody has seen (decisions.md 1)
             return _not_resolved(line, "the customer wrote before it left, and nobody has seen that yet", rules, item, now)
@@ -210,6 +224,10 @@ def _failures(ended: OutboxMessage) -> str:
     """Who did not get the mail and what their servers said, a sentence for each; '' if everybody did."""
     missing = (one for one in that_count(ended.recipients) if one.outcome in NOT_ARRIVED)
     return "\n".join(f"{one.address.address}: {one.words or 'no answer'}" for one in missing)
+
+
+def _left_line(ended: OutboxMessage, now: datetime) -> Entry:
+    return _line(ended, now, f"Sent to {_names(that_count(ended.recipients))}.")
 
 
 def _names(recipients: Sequence[Recipient]) -> str:

@@ -71,6 +71,8 @@ class Apply:
 
     def _people(self, connection: Connection, decision: Decision, setup: Setup, now: datetime) -> None:
         """Contacts, participants, and addresses to remember; whoever is on an item takes part in it, and nobody of ours does (decisions.md)."""
+        if not (decision.contacts or decision.participants or decision.remember_addresses):
+            return
         outsiders = [one for one in decision.contacts if not setup.is_ours(one.address)]
         items.add_contacts(connection, outsiders, fresh={item.id for item in decision.items if not item.version})
         contacts.remember(connection, outsiders, lambda domain: _company(setup, domain), self._clock.new_id, now)

@@ -21,7 +21,6 @@ from core.pace import Pace, pace_of
 from core.permissions import sees, visible_to
 from core.setup import Connector, Setup
 from core.test_mode import why_kept
-from core.work_item import WorkItem
 from gateway.clock import Clock
 from gateway.keys import Keys
 from gateway.outbound.port import LeaseTime, connections_of
@@ -37,13 +36,16 @@ log = logging.getLogger("guichet.outbound")
 PROBE_SECONDS = 120.0
 """How long a connector that was in trouble is left to the one mail that tries it again."""
 
+HEAVIEST = 16 * 2**20
+"""Bytes of the mails of a batch together, at the most: they are in memory while it is sent; a mail that is larger goes alone."""
+
 LOOK_AGAIN = 0.25
 """Seconds after which a connector that had nothing to send is asked again while others are busy."""
 
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A message that is ours for one attempt (`was`: as it was before), with its bytes, its connector, and its item as it was then.
+    """A message that is ours for one attempt (`was`: as it was before), with its bytes and its connector.
 
     `signature` stands before the bytes; `fault`: why it could not be signed. `well`: the connector was seen to be fine a moment ago, so that
     one more success need not be written down.
@@ -54,7 +56,6 @@ class Claimed:
     connector: Connector
     data: bytes
     setup: Setup
-    item: WorkItem | None = None
     signature: str = ""
     fault: Exception | None = None
     well: bool = False
@@ -120,12 +121,12 @@ class Claims:
                 ready = [one for one in (self._ready(connection, message, setup, now) for message in found) if one is not None]
                 if not ready:
                     continue
+                ready = outbox_claims.as_many_as(connection, ready, HEAVIEST)
                 connector = setup.connector_named[ready[0].connector]
                 self._note(connection, connector, healths.get(connector.name), allowed, len(ready), now)
                 lease = timedelta(seconds=self._lease.seconds + len(ready) * self._turns.slow)
                 claimed = outbox_claims.claim(connection, ready, now, holder=self._holder, lease_until=now + lease)
                 bytes_ = outbox_claims.bytes_of(connection, claimed)
-                known = items.load(connection, [one.item_id for one in claimed if one.item_id])
                 shared: dict[str, Any] = {"connector": connector, "setup": setup, "well": _is_well(healths.get(connector.name), now)}
                 return [
                     Claimed(
@@ -133,7 +134,6 @@ class Claims:
                         was,
                         signature=bytes_.get(message.id, ("", b""))[0],
                         data=bytes_.get(message.id, ("", b""))[1],
-                        item=known.get(message.item_id or ""),
                         **shared,
                     )
                     for message, was in zip(claimed, ready, strict=True)

@@ -138,8 +138,9 @@ class Dispatcher:
         unsettled = Unsettled(self._journal, self._settler)
         self._watch.begin(unsettled)
         try:
-            while (claimed := work.next()) is not None:
-                self._attempt(claimed, unsettled)
+            with self._journal.lane():
+                while (claimed := work.next()) is not None:
+                    self._attempt(claimed, unsettled)
         finally:
             try:
                 unsettled.flush()

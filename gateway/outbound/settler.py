@@ -15,7 +15,7 @@ from core.brakes import Brakes
 from core.decision import Decision
 from core.delivery import Delivery, Meaning
 from core.notice import notice
-from core.on_result import Result, died, result
+from core.on_result import Result, died, leaves_item_alone, left, result
 from core.outbox import OutboxMessage, OutboxState
 from core.overtaken import cancelled_late, cancels_itself
 from core.retry import DEFAULT, unknown_policy
@@ -131,7 +131,10 @@ class Settler:
         rests_until = self._connector_fared(connection, message, delivery, setup, now) if fared else None
         if delivery.size_limit is not None and self._announced.get(message.connector) != delivery.size_limit:
             self._note_limit(connection, message.connector, delivery.size_limit)
-        item = items.fresh(connection, claimed.item) if claimed.item is not None else None
+        if message.item_id and leaves_item_alone(message, delivery) and items.waits_for(connection, message.item_id, message.id) is False:
+            self._write(connection, message, left(message, delivery, now), setup, now)
+            return
+        item = _item_of(connection, message)
         rules = replace(self._rules(message, setup, item, rests_until), customer_wrote=_customer_wrote(connection, message))
         self._write(connection, message, result(message, delivery, rules, item, now), setup, now)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 BATCH = 8
 """Mails that are claimed at once at the most."""
-MOST = 32
+MOST = 64
 """The same for a connector that has several connections."""
 QUICK = 0.25
 """Seconds within which an attempt was quick: the next batch may be larger."""

@@ -70,7 +70,7 @@ _LINK_INSERT = insert(item_link).on_conflict_do_nothing()
 _KNOWN = select(known_id).where(known_id.c.message_id.in_(bindparam("message_ids", expanding=True))).order_by(known_id.c.at, known_id.c.item_id).limit(bindparam("most"))
 _KNOWN_INSERT = insert(known_id).on_conflict_do_nothing()
 _ENTRY_INSERT = Prepared(timeline.insert(), "item_id at kind by text system facts inbound_id outbox_id".split())
-_VERSION = Prepared(select(item.c.version).where(item.c.id == bindparam("its_id")).with_for_update())
+_CLOCK = Prepared(select(item.c.clock).where(item.c.id == bindparam("its_id")).with_for_update())
 
 
 # ---------------------------------------------------------------- items
@@ -85,12 +85,10 @@ def load(connection: Connection, ids: Iterable[str], *, lock: bool = False) -> d
     return {row.id: item_of(row) for row in rows}
 
 
-def fresh(connection: Connection, known: WorkItem) -> WorkItem | None:
-    """An item that was read a moment ago, locked until the transaction ends and as it is now; None if it is gone. Cheap where nobody saved it since."""
-    row = _VERSION.first(connection, {"its_id": known.id})
-    if row is not None and row[0] == known.version:
-        return known
-    return load(connection, (known.id,), lock=True).get(known.id)
+def waits_for(connection: Connection, item_id: str, outbox_id: str) -> bool | None:
+    """Whether a clock of the item may wait for this mail; None if there is no such item. Nobody changes the item until the transaction ends."""
+    row = _CLOCK.first(connection, {"its_id": item_id})
+    return None if row is None else outbox_id in str(row[0])
 
 
 def by_refs(connection: Connection, refs: Iterable[str], *, lock: bool = False) -> dict[str, WorkItem]:

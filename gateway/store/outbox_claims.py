@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
+from itertools import accumulate
 from typing import Any
 
-from sqlalchemy import Connection, Integer, String, and_, bindparam, case, delete, not_, or_, select, update
+from sqlalchemy import Connection, Integer, String, and_, bindparam, case, delete, func, not_, or_, select, update
 
 from core.outbox import OUTBOX, Draft, OutboxEvent, OutboxMessage, OutboxState, Purpose, Sealed
 from core.settling import BECAUSE, Settlement
@@ -21,6 +22,9 @@ from gateway.store.prepared import Prepared
 from gateway.store.schema import outbox, outbox_attempt, raw_mail
 
 CLAIMABLE = tuple(state for state, row in OUTBOX.items() if OutboxEvent.CLAIM in row)
+
+_OTHERS = [str(state) for state in OutboxState if state not in CLAIMABLE]
+"""Said as "none of these", because with "one of those" SQLite reads through all that is queued instead of looking up the few ids."""
 
 BACK = {OutboxState.QUEUED: OutboxEvent.GIVEN_BACK, OutboxState.PENDING_RETRY: OutboxEvent.GIVEN_BACK_RETRY}
 """What brings a claimed message back to the state it had."""
@@ -65,7 +69,7 @@ _DUE = select(outbox).where(_WAITS, not_(_BLOCKED)).order_by(outbox.c.due_at).li
 _ANY_DUE = select(outbox.c.id).where(_WAITS).order_by(outbox.c.due_at).limit(1)  # without the order PostgreSQL may read the table from its beginning
 _CLAIM = (
     update(outbox)
-    .where(outbox.c.id.in_(bindparam("ids", expanding=True)), outbox.c.state.in_([str(state) for state in CLAIMABLE]))
+    .where(outbox.c.id.in_(bindparam("ids", expanding=True)), outbox.c.state.not_in(_OTHERS))
     .values(state=str(OutboxState.SENDING), attempts=outbox.c.attempts + 1, marked=False)
 )
 _RESEAL = update(outbox).where(outbox.c.id == bindparam("its_id"), outbox.c.attempts <= 1)
@@ -80,6 +84,7 @@ _SETTLE = Prepared(
 _GIVE_BACK = update(outbox).where(_OURS, outbox.c.marked.is_(False)).values(attempts=outbox.c.attempts - 1, lease_until=None, lease_by=None)
 _SIGN = update(outbox).where(_OURS, outbox.c.signature == "").values(signature=bindparam("new_signature"))
 _BYTES = select(outbox.c.id, outbox.c.signature, raw_mail.c.bytes).where(outbox.c.id.in_(bindparam("ids", expanding=True)), raw_mail.c.id == outbox.c.id)
+_SIZES = select(raw_mail.c.id, func.length(raw_mail.c.bytes).label("size")).where(raw_mail.c.id.in_(bindparam("ids", expanding=True)))
 _HOLDS = select(outbox.c.id).where(_OURS).with_for_update()
 _ATTEMPT = Prepared(outbox_attempt.insert(), "outbox_id n began_at ended_at outcome words queue_id".split())
 _CHANGE = Prepared(INSERT_CHANGE, "what row_id at was became by reason".split())
@@ -131,6 +136,13 @@ def give_back(connection: Connection, claimed: Sequence[tuple[OutboxMessage, Out
         if connection.execute(_GIVE_BACK, {"its_id": mine.id, "n": mine.attempts, **values}).rowcount == 1:
             connection.execute(_ATTEMPT_UNDONE, {"its_id": mine.id, "its_n": mine.attempts})
             connection.execute(INSERT_CHANGE, change_row(mine.id, now, mine.state, was.state, "", BECAUSE[event]))
+
+
+def as_many_as(connection: Connection, found: Sequence[OutboxMessage], heaviest: int) -> list[OutboxMessage]:
+    """The first of these messages, as many as have `heaviest` bytes together; the first of all in any case."""
+    sizes = {row.id: row.size for row in connection.execute(_SIZES, {"ids": [one.id for one in found]})}
+    sums = accumulate(sizes.get(one.id, 0) for one in found)
+    return [one for n, (one, whole) in enumerate(zip(found, sums, strict=True)) if not n or whole <= heaviest]
 
 
 def bytes_of(connection: Connection, found: Sequence[OutboxMessage]) -> dict[str, tuple[str, bytes]]:

@@ -11,7 +11,7 @@ import pytest
 from core.decision import Decision, EntryKind
 from core.mail import Address, FailedRecipient, Feedback, Report
 from core.notice import notice
-from core.on_result import bounce, complaint, died, is_dead, marked_sent, result, returned_to_author
+from core.on_result import bounce, complaint, died, is_dead, leaves_item_alone, left, marked_sent, result, returned_to_author
 from core.outbox import COPY, OutboxEvent, OutboxState, Outcome, Purpose, Recipient
 from core.settling import Rules
 from core.setup import Setup, UnknownPolicy
@@ -290,3 +290,23 @@ def test_the_notice_to_the_author(example_setup: Setup) -> None:
     assert notice(make_message(author="gone@demo.example"), "x", example_setup, "n1", NOW) is None
     ours = replace(example_setup, users=(replace(example_setup.users[0], email="support@demo.example"),))
     assert notice(make_message(author="support@demo.example"), "x", ours, "n1", NOW) is None
+
+
+@pytest.mark.parametrize("outcome", list(Outcome))
+@pytest.mark.parametrize("status", [Status.TO_DO, Status.IN_PROGRESS, Status.RESOLVED, Status.CLOSED])
+def test_the_short_way_says_what_the_long_one_says(outcome: Outcome, status: Status) -> None:
+    """A mail that leaves its item alone is settled without reading the item; the settlement and the timeline are the same as with it."""
+    message = make_message()
+    answer = delivery(carl=outcome)
+    item = make_item(status=status)
+    rules = Rules()
+    whole = result(message, answer, rules, item, NOW)
+    if leaves_item_alone(message, answer):
+        assert left(message, answer, NOW) == whole and not whole.decision.items
+    else:
+        assert outcome is not Outcome.ACCEPTED
+
+
+def test_a_mail_for_nobody_takes_the_long_way() -> None:
+    """It has failed, and somebody must look: no recipient is not everybody."""
+    assert not leaves_item_alone(make_message(recipients=()), delivery())

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from core.delivery import Meaning
 from core.outbox import Outcome
@@ -136,6 +136,24 @@ def test_what_is_due_is_found_by_its_index(house: House) -> None:
     with house.database.lazy() as connection:
         connection.execute(text("UPDATE outbox SET state = 'sent' WHERE state = 'pending_retry'"))
         assert [one.id for one in outbox_claims.due(connection, NOW, "support", live=["support"], most=8)] == ["d1"]
+
+
+def test_a_claim_looks_up_its_mails_by_id(house: House) -> None:
+    """Issue 4, speed: claiming a batch costs the same however many are queued: SQLite, which keeps no figures about its tables, is not led to read them all."""
+    if not house.database.is_sqlite:
+        pytest.skip("PostgreSQL knows how many rows there are of each")
+    house.queue(item_id="")
+    with house.database.durable() as connection:
+        house.copies(connection, 20, "queued")
+        connection.execute(text("UPDATE outbox SET item_id = NULL"))
+    asked: list[tuple[str, Any]] = []
+    with house.database.lazy() as connection:
+        event.listen(connection, "before_cursor_execute", lambda _connection, _cursor, statement, values, *_: asked.append((statement, values)))
+        found = outbox_claims.due(connection, NOW, "support", live=["support"], most=8)
+        assert len(outbox_claims.claim(connection, found, NOW, holder="x", lease_until=NOW + YEAR)) == 8
+        (statement, values) = next(one for one in asked if one[0].startswith("UPDATE outbox "))
+        plan = "\n".join(str(row) for row in connection.exec_driver_sql("EXPLAIN QUERY PLAN " + statement, values))
+    assert "(id=?)" in plan and "state=?" not in plan, plan
 
 
 def test_the_copies_of_the_desk_say_nothing_about_the_mail(house: House) -> None:

@@ -18,15 +18,15 @@ SLOW = {
     "blanks": b"a" + b" " * 100_000 + b"b@",
 }
 SECONDS = 5.0
-"""Far above what any of them takes (under 0.2 s), far below what one quadratic step made of them (over a minute)."""
+"""Of CPU, whatever else the machine does: far above what any of them takes (under 0.2 s), far below what one quadratic step made of them (over a minute)."""
 
 
 @pytest.mark.parametrize("name", SLOW)
 def test_a_malformed_address_list_is_read_in_linear_time(name: str) -> None:
     """libraries.md, hostile mail: 100 KB of a malformed From do not hold the house up."""
-    began = time.monotonic()
+    began = time.thread_time()
     parse(b"From: " + SLOW[name] + b"\r\nSubject: x\r\n\r\nText.\r\n")
-    assert time.monotonic() - began < SECONDS
+    assert time.thread_time() - began < SECONDS
 
 
 def test_an_address_after_a_long_word_is_still_found() -> None:
@@ -52,7 +52,7 @@ def test_a_mail_with_a_large_header_is_read_in_the_child(monkeypatch: pytest.Mon
 def test_what_could_not_be_read_does_not_cost_the_same_again() -> None:
     """When the child gave up, the header is read within narrow bounds; From and Subject are still there."""
     raw = b"From: ann@acme.example\r\nSubject: Hello\r\nTo: " + b";" * 500_000 + b"\r\nCc: " + b";" * 500_000 + b"\r\n\r\nText.\r\n"
-    began = time.monotonic()
+    began = time.thread_time()
     mail = header_only(raw, "It took too long.")
-    assert time.monotonic() - began < SECONDS
+    assert time.thread_time() - began < SECONDS
     assert (mail.from_[0].address, mail.subject, mail.partial) == ("ann@acme.example", "Hello", True)
