@@ -166,8 +166,16 @@ class Postfix:
     def restart(self) -> None:
         """All connections are cut; what it took stays in its queue."""
         self._run("abort")
-        self._run("start")
+        wait_for(self._starts, what="Postfix to start again")
         wait_for(self._answers, what="Postfix to answer again")
+
+    def _starts(self) -> bool:
+        """Its master may still be ending when `abort` is back; until then it cannot be started."""
+        try:
+            self._run("start")
+        except AssertionError:
+            return False
+        return True
 
     def refuse(self, replies: Mapping[str, str]) -> None:
         """From now on answer these recipients so, and no others."""

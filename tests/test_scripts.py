@@ -73,7 +73,7 @@ def test_run_makes_the_environment_once_and_starts_the_demo(copy: Copy, tmp_path
 def test_test_makes_its_own_environment_and_passes_options_on(copy: Copy) -> None:
     """Development group and all extras; options go to pytest."""
     said = copy.call("test", "-k", "word")
-    assert (said.returncode, said.stdout) == (0, "pytest -n 2 --dist worksteal -k word\n")
+    assert (said.returncode, said.stdout) == (0, "pytest -n 3 --dist worksteal -k word\n")
     assert "--all-extras" in copy.synced[0]
     assert "--no-dev" not in copy.synced[0]
     copy.call("test")
@@ -88,7 +88,7 @@ def test_install_does_nothing_when_everything_is_there(copy: Copy) -> None:
         said = copy.call(script, "--install") if script == "test" else copy.call(script)
         assert said.returncode == 0, said.stderr
         assert "The servers are installed" in said.stderr
-        assert "pytest -n 2" in said.stdout
+        assert "pytest -n 3" in said.stdout
     assert "touched" not in copy.synced
 
 
