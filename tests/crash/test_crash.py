@@ -18,8 +18,6 @@ from tests.sink import Sink
 
 SLICES = 6
 """The kill points are dealt out to so many tests, which run side by side."""
-EVERY = 3
-"""On PostgreSQL, where each story empties a database, one kill point of so many has its turn in the daily run; an odd number, so that both moments do."""
 
 GROUNDS: dict[str, Callable[[Path, Setup, Fill], Ground]] = {
     "sqlite": SqliteGround,
@@ -78,22 +76,7 @@ def test_the_story_is_true_without_a_death(ground: Ground, sink: Sink) -> None:
 def test_no_death_loses_or_doubles_anything(ground: Ground, sink: Sink, part: int) -> None:
     """Killed before and after every commit and every network write, a house restarts and the story still holds; a second send only
     in the one gap that nobody can close, with the same bytes and the state *unknown* in its history."""
-    every = _every(ground)
-    assert play_part(ground, sink, part * every, SLICES * every) >= 50 / SLICES / every
-
-
-@pytest.mark.nightly
-@pytest.mark.timeout(1200)
-@pytest.mark.parametrize("part", [part for part in range(SLICES * EVERY) if part % EVERY])
-def test_the_kill_points_left_out(ground: Ground, sink: Sink, part: int) -> None:
-    """The same for the points that the daily run leaves out where a story takes long."""
-    if _every(ground) == 1:
-        pytest.skip("all of them have their turn every day")
-    assert play_part(ground, sink, part, SLICES * EVERY) >= 50 / SLICES / EVERY
-
-
-def _every(ground: Ground) -> int:
-    return EVERY if type(ground) is PostgresGround else 1
+    assert play_part(ground, sink, part, SLICES) >= 50 / SLICES / ground.stride
 
 
 def play_part(ground: Ground, sink: Sink, part: int, slices: int, story: Callable[[Played], None] = the_story) -> int:

@@ -16,6 +16,7 @@ SPANS = {
     "minutes": (timedelta(minutes=1), timedelta(minutes=2), timedelta(minutes=4)),
     "doubling": tuple(timedelta(minutes=min(2**n, 240)) for n in range(1, 9)),
     "a week": (timedelta(minutes=5), timedelta(minutes=30), timedelta(hours=2), *(timedelta(hours=4) for _ in range(41))),
+    "a week, hourly": tuple(timedelta(hours=1) for _ in range(168)),
 }
 
 
