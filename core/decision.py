@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from core.agent_record import AgentRecord
+from core.mail_links import MailLink
 from core.outbox import Draft, OutboxEvent
 from core.work_item import WorkItem
 
@@ -27,6 +29,8 @@ class EntryKind(StrEnum):
     RESOLUTION = "resolution"
     FILE = "file"
     """A file was put on the item, or taken away."""
+    AGENT_MAIL = "agent_mail"
+    """A mail of one of our people that was kept and not carried out; `text` says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +119,10 @@ class Decision:
     suppressions: tuple[Suppression, ...] = ()
     remember_addresses: tuple[tuple[str, str], ...] = ()
     """(address key that is known, further address of the same person): joining by hand remembers it on the contact."""
+    mail_links: tuple[MailLink, ...] = ()
+    """Links that stand in `mails` to our own people."""
+    audited: tuple[AgentRecord, ...] = ()
+    """Lines for the audit list of mails by our people."""
 
     def __add__(self, other: Decision) -> Decision:
         """Both, in order. The same item in both: the later value wins."""
@@ -130,4 +138,6 @@ class Decision:
             outbox=self.outbox + other.outbox,
             suppressions=self.suppressions + other.suppressions,
             remember_addresses=self.remember_addresses + other.remember_addresses,
+            mail_links=self.mail_links + other.mail_links,
+            audited=self.audited + other.audited,
         )

@@ -253,3 +253,5 @@ class Envelope:
     """It lay in a folder for spam."""
     full_size: int = 0
     """Bytes of the whole mail where only its header was taken in because it is too large; else 0."""
+    submitted_by: str = ""
+    """Address key of our user who logged in at the submission door."""

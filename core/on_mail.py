@@ -218,4 +218,7 @@ _HANDLERS: dict[Action, Callable[[MailWork, Verdict], Verdict]] = {
     Action.UNHANDLED: _nothing,
     Action.DUPLICATE: _nothing,
     Action.IGNORE: _nothing,
+    Action.AGENT: _nothing,
+    Action.FILE: _nothing,
+    Action.SEND: _nothing,
 }

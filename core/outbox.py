@@ -133,6 +133,23 @@ class Purpose(StrEnum):
     SEND_FAILED = "send_failed"
     ALARM = "alarm"
     """To administrators: a connector was suspended, told by another way than the one that fails (decisions.md 19)."""
+    NOTIFICATION = "notification"
+    """To one of our people: something happened that they want to know of; an answer to it is carried out."""
+    DIGEST = "digest"
+    """The same for what is collected and told once a day; an answer to it says nothing."""
+    CONFIRMATION = "confirmation"
+    """To one of our people: what their mail did, and how to take it back."""
+    REFUSAL = "refusal"
+    """To one of our people: why their mail was not carried out, and what to do."""
+    HELD_REPLY = "held_reply"
+    """To one of our people: their answer waits, and they are asked whether it shall leave."""
+
+
+TO_AGENTS = frozenset({Purpose.NOTIFICATION, Purpose.DIGEST, Purpose.CONFIRMATION, Purpose.REFUSAL, Purpose.HELD_REPLY})
+"""Mails to one of our people about an item; the words are ready in the draft, and no administrator's template makes them."""
+
+INTERNAL = frozenset({Purpose.SEND_FAILED, Purpose.ALARM, *TO_AGENTS})
+"""Mails for our own people: no part of the conversation with a customer, never quoted or handed on, and they hold up no mail to a customer."""
 
 
 COPY = "sys"

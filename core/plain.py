@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import typing
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, TypeVar
 
@@ -69,6 +69,8 @@ def _at(path: str, key: str) -> str:
 def _write(content: object, *, full: bool) -> Any:
     if isinstance(content, timedelta):
         return write_duration(content)
+    if isinstance(content, datetime):
+        return content.isoformat()
     if isinstance(content, StrEnum):
         return str(content)
     if isinstance(content, tuple):
@@ -86,6 +88,8 @@ def _read(hint: Any, content: Any, path: str) -> Any:
         return from_plain(hint, _checked(dict, content, hint, path), path)
     if hint is timedelta:
         return _read_duration(_checked(str, content, hint, path), path)
+    if hint is datetime:
+        return _read_moment(content, path)
     if isinstance(hint, type) and issubclass(hint, StrEnum):
         if content not in list(hint):
             raise PlainTrouble(path, f"{_shown(content)} is not one of {', '.join(hint)}")
@@ -106,6 +110,17 @@ def _read_duration(content: str, path: str) -> timedelta:
         raise PlainTrouble(path, str(fault)) from None
 
 
+def _read_moment(content: Any, path: str) -> datetime:
+    """A date and time with its zone, as TOML has them or as text."""
+    try:
+        moment = datetime.fromisoformat(content) if isinstance(content, str) else content
+    except ValueError:
+        moment = None
+    if not isinstance(moment, datetime) or moment.tzinfo is None:
+        raise PlainTrouble(path, f"a date and time with its zone such as 2026-12-01T09:00:00+01:00 is expected, not {_shown(content)}")
+    return moment
+
+
 def _checked(kind: type, content: Any, hint: Any, path: str) -> Any:
     """The content if it has the type; a bool is no int here."""
     if isinstance(content, kind) and not (kind is int and isinstance(content, bool)):
@@ -118,7 +133,7 @@ def _without_none(hint: Any) -> Any:
     return rest[0] if type(None) in typing.get_args(hint) else hint
 
 
-_NAMES: dict[Any, str] = {str: "text", bool: "true or false", int: "a whole number", timedelta: "a duration such as P5D or PT10S"}
+_NAMES: dict[Any, str] = {str: "text", bool: "true or false", int: "a whole number", timedelta: "a duration such as P5D or PT10S", datetime: "a date and time"}
 
 
 def _expected(hint: Any) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
 
+from core.by_mail import ByMail
 from core.connector import Connector as Connector
 from core.connector import PlusMode as PlusMode
 from core.connector import Profile as Profile
@@ -85,7 +86,17 @@ class User:
     """What stands below their mails where they ask for it."""
     signature_html: str = ""
     """The same for mails that are written in HTML; without it the text is used."""
+    absent_until: datetime | None = None
+    """Until when they are away: nothing is told to them, and what wakes goes to their deputy."""
+    deputy: str = ""
+    """E-mail of the user who gets what wakes meanwhile; without one it goes back to its queue."""
+    by_mail: ByMail = ByMail()
+    """What they are told by mail, and how their mails are understood; their own choice."""
     active: bool = True
+
+    def is_absent(self, now: datetime) -> bool:
+        """Whether they are away at `now` (aware)."""
+        return self.absent_until is not None and now < self.absent_until
 
 
 @dataclass(frozen=True, slots=True)

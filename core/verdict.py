@@ -54,6 +54,12 @@ class Action(StrEnum):
     IGNORE = "ignore"
     BOUNCE = "bounce"
     REJECT_AS_SPAM = "reject_as_spam"
+    AGENT = "agent"
+    """One of our people answers what we told them: carried out, or refused with an answer (`gateway/agent_mail.py`)."""
+    FILE = "file"
+    """One of our people wrote to everybody from their own mail program: shown on the item as ours; nothing is sent again, nothing wakes."""
+    SEND = "send"
+    """One of our people handed it in at the submission door: it leaves through the outbox."""
 
 
 STATE_OF: dict[Action, InboundState] = {
@@ -67,6 +73,9 @@ STATE_OF: dict[Action, InboundState] = {
     Action.IGNORE: InboundState.IGNORED,
     Action.BOUNCE: InboundState.DONE,
     Action.REJECT_AS_SPAM: InboundState.DONE,
+    Action.AGENT: InboundState.DONE,
+    Action.FILE: InboundState.DONE,
+    Action.SEND: InboundState.DONE,
 }
 """What a verdict amounts to. A bounce that is tied to no mail of ours is *ignored*: kept, and changes nothing (decisions.md 3)."""
 
@@ -162,6 +171,14 @@ class Verdict:
     requester: Address | None = None
     """Who the new item is for (decisions.md 11)."""
     outbox_id: str = ""
+    agent: str = ""
+    """Address key of our user who wrote, or whose address is misused (`refused`)."""
+    answers: str = ""
+    """Outbox id of the mail to our user that is answered."""
+    refused: str = ""
+    """Why nothing is carried out: a reason of `core/agent_trust.py`, '' where the mail is believed."""
+    created_by: str = ""
+    """Address key of our user who opens the item for somebody else (forward, `#case`)."""
 
     @property
     def state(self) -> InboundState:

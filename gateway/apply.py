@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from core.blind_copies import with_blind_copies
 from core.decision import Decision, KnownId, OutboxChange
 from core.mail import address_key
-from core.outbox import Draft, Sealed
+from core.outbox import TO_AGENTS, Draft, Sealed
 from core.retry import template_for
 from core.setup import Connector, Setup
 from core.test_mode import of_test_item, why_withheld
@@ -21,7 +21,7 @@ from core.work_item import WorkItem
 from gateway.clock import Clock
 from gateway.keys import Keys
 from gateway.outbound.sealing import sealed_with_files, with_template_files
-from gateway.store import brakes, contacts, items, outboxes
+from gateway.store import agent_mails, brakes, contacts, items, mail_links, outboxes
 from gateway.store.items import StaleItem
 
 log = logging.getLogger("guichet.apply")
@@ -62,6 +62,8 @@ class Apply:
             _change(connection, change, now)
         for suppression in decision.suppressions:
             brakes.suppress(connection, suppression)
+        mail_links.add(connection, decision.mail_links)
+        agent_mails.add(connection, decision.audited)
         return Applied(saved, tuple(draft.id for draft in queued), min((draft.due_at for draft in queued if not draft.hold_reason), default=None))
 
     def sealed(self, connection: Connection, draft: Draft, setup: Setup, *, ref: str) -> Sealed:
@@ -101,7 +103,7 @@ class Apply:
         if sealed.note:
             log.warning("template_broken", extra={"note": sealed.note})
         outboxes.insert(connection, draft, sealed, now=now, ref=ref, template=template_for(setup, connector))
-        return (KnownId(sealed.message_id, draft.item_id, "out", draft.id),) if draft.item_id else ()
+        return (KnownId(sealed.message_id, draft.item_id, "out", draft.id),) if draft.item_id and draft.purpose not in TO_AGENTS else ()
 
 
 def _change(connection: Connection, change: OutboxChange, now: datetime) -> None:

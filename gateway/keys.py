@@ -21,7 +21,7 @@ MAC_LENGTH = 26
 BOUNCE_MAC_LENGTH = 16
 """80 bits for bounce addresses: a local part has 64 characters at the most, and an outbox id takes 26 of them (RFC 5321 section 4.5.3.1.1)."""
 
-PURPOSES = ("message-id", "reply-address", "bounce-address", "session", "at-rest")
+PURPOSES = ("message-id", "reply-address", "bounce-address", "session", "at-rest", "agent-address", "mail-link")
 
 
 class KeyTrouble(Exception):
@@ -159,6 +159,26 @@ class Keys:
         outbox_id, _, mac = rest.rpartition(".")
         signed = kind == "b" and outbox_id and self.verify("bounce-address", outbox_id, mac, BOUNCE_MAC_LENGTH)
         return outbox_id if signed else ""
+
+    def agent_tag(self, outbox_id: str) -> str:
+        """The plus-tag of the address for answers to a mail to one of our people: `a.id.mac`, lower case. The mail names person, item and age."""
+        return f"a.{outbox_id}.{self.sign('agent-address', outbox_id)[:BOUNCE_MAC_LENGTH]}"
+
+    def verified_agent_tag(self, tag: str) -> str:
+        """The outbox id inside such a tag that we signed, or ''."""
+        kind, _, rest = tag.strip().lower().partition(".")
+        outbox_id, _, mac = rest.rpartition(".")
+        signed = kind == "a" and outbox_id and self.verify("agent-address", outbox_id, mac, BOUNCE_MAC_LENGTH)
+        return outbox_id if signed else ""
+
+    def link_token(self, link_id: str) -> str:
+        """What stands in the URL of a link in a mail: `id.mac`."""
+        return f"{link_id}.{self.sign('mail-link', link_id)}"
+
+    def verified_link(self, token: str) -> str:
+        """The id of the link that we signed, or ''."""
+        link_id, _, mac = token.strip().rpartition(".")
+        return link_id if link_id and len(mac) == MAC_LENGTH and self.verify("mail-link", link_id, mac) else ""
 
     def encrypt(self, text: str) -> str:
         """A secret for storage, encrypted with the newest key (Fernet)."""

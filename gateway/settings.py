@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from ipaddress import ip_network
@@ -132,6 +133,36 @@ class MailauthSettings(Section):
 class WebSettings(Section):
     host: str = Field("127.0.0.1", description="Address the web server listens on.")
     port: int = Field(8080, ge=0, le=65535, description="Port of the web server; 0 takes a free one.")
+    public_url: str = Field("", description="Where people reach it, such as `https://desk.example.com`: links in mails begin so; empty: mails have no links.")
+
+    @field_validator("public_url")
+    @classmethod
+    def _plain_url(cls, url: str) -> str:
+        if url and not re.fullmatch(r"https?://[A-Za-z0-9.\-\[\]:]{1,255}(/[A-Za-z0-9._~/-]{0,500})?", url):
+            raise ValueError(f"“{url}” is no address such as https://desk.example.com")
+        return url.rstrip("/")
+
+
+class SubmissionSettings(Section):
+    """The door at which our people's own mail programs hand in mail (RFC 6409). TLS is that of the SMTP door; without it nobody can log in."""
+
+    enabled: bool = Field(False, description="Whether it is opened, for the role `submission`.")
+    host: str = Field("127.0.0.1", description="Address it listens on.")
+    port: int = Field(5870, ge=0, le=65535, description="Port; 0 takes a free one. The standard one is 587.")
+    implicit_tls: bool = Field(False, description="TLS from the first byte (port 465) instead of STARTTLS.")
+    log_ins_per_minute: int = Field(20, ge=1, description="Failed log-ins a minute from one client, or for one user; more are told to come later.")
+    mails_per_hour: int = Field(300, ge=1, description="Mails an hour by one user; more are told to come later.")
+
+
+class AgentMailSettings(Section):
+    """Mails by our own people that are carried out."""
+
+    answer_days: int = Field(30, ge=1, le=3650, description="Days for which a notification can be answered; then the answer is kept and not carried out.")
+    mails_per_hour: int = Field(120, ge=1, description="Mails by one user that are carried out within an hour.")
+    refusals_per_hour: int = Field(10, ge=0, description="Answers within an hour that tell one user why a mail was not carried out.")
+    link_days: int = Field(7, ge=1, le=90, description="Days for which a link in a mail can be used.")
+    attachments_up_to: int = Field(5 * 2**20, ge=0, description="Bytes of attachments that go with a notification; larger ones are linked.")
+    notifications_per_hour: int = Field(200, ge=1, description="Notifications to one user within an hour; more are told together.")
 
 
 class LimitSettings(Section):
@@ -189,6 +220,8 @@ class Settings(BaseSettings):
     scanner: ScannerSettings = ScannerSettings()
     mailauth: MailauthSettings = MailauthSettings()
     web: WebSettings = WebSettings()
+    submission: SubmissionSettings = SubmissionSettings()
+    agent_mail: AgentMailSettings = AgentMailSettings()
     limits: LimitSettings = LimitSettings()
     workers: WorkerSettings = WorkerSettings()
     outbound: OutboundSettings = OutboundSettings()

@@ -28,6 +28,8 @@ class Arrival:
     """It lay in a folder for spam."""
     full_size: int = 0
     """Bytes of the whole mail where `raw` is only its header, because it is too large; else 0."""
+    submitted_by: str = ""
+    """Address key of our user who logged in to hand it in."""
     source: str = ""
     """Names this message in its mailbox for ever (`INBOX/1700000000/42`, a UIDL): it is written in the same commit as the mail, and a
     message whose source of the same connector is there already is answered with the id it was stored under, and not stored again."""

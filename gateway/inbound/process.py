@@ -22,7 +22,8 @@ from core.setup import Setup
 from core.verdict import InboundState
 from gateway.clock import Clock
 from gateway.holders import is_dead, living
-from gateway.inbound.deciding import Decider, Ring, explanation, settlement
+from gateway.inbound.by_agent import BY_AGENT, AgentMail, ByAgent, nobody
+from gateway.inbound.deciding import Decided, Decider, Ring, explanation, settlement
 from gateway.inbound.facts import NotYet
 from gateway.inbound.given_back import GivenBack
 from gateway.inbound.inspection import Inspect, Inspection, NotInspected, uninspected
@@ -79,6 +80,7 @@ class Processor:
         on_mail_queued: Callable[[], None] = lambda: None,
         ring: Ring = lambda connection, item, now: False,
         inspect: Inspect = uninspected,
+        by_agent: ByAgent = nobody,
     ) -> None:
         self._database = database
         self._setups = setups
@@ -86,6 +88,7 @@ class Processor:
         self._apply = apply
         self._read_mail = read_mail
         self._inspect = inspect
+        self._by_agent = by_agent
         self._holder = holder
         living(holder)
         self._on_mail_queued = on_mail_queued
@@ -248,7 +251,8 @@ class Processor:
         now = self._clock.now()
         with self._database.lazy() as connection:
             decided = self._decider.decide(connection, claimed, mail, now, checked=inspection.authentication)
-            applied = self._apply(connection, decided.outcome.decision, decided.setup, now)
+            decision = decided.outcome.decision + self._carried_out(connection, claimed, decided, now)
+            applied = self._apply(connection, decision, decided.setup, now)
             settled = settlement(mail, decided, inbounds.standing(connection, claimed.id) if claimed.replayed else Standing())
             inbounds.settle(connection, claimed, settled, now)
         refs = ",".join(item.ref for item in applied.items)
@@ -256,6 +260,16 @@ class Processor:
         if applied.mails:
             self._on_mail_queued()
         return settled.state
+
+    def _carried_out(self, connection: Connection, claimed: Claimed, decided: Decided, now: datetime) -> Decision:
+        """What a mail by one of our people does, once however many addresses of ours it is for."""
+        verdict = next((one for one in decided.outcome.verdicts if one.action in BY_AGENT), None)
+        if verdict is None:
+            return Decision()
+        agent_mail = AgentMail(
+            claimed.id, decided.mail, verdict, decided.resolution.classification, claimed.envelope, lambda: inbounds.raw(connection, claimed.id)
+        )
+        return self._by_agent(connection, agent_mail, decided.setup, now)
 
     # ------------------------------------------------------------ explaining
 

@@ -2,7 +2,7 @@
 
 The same draft gives the same bytes at any time, on any machine: nothing here looks at a clock or throws dice (law 2). Left out on purpose:
 `Precedence` (RFC 3834 section 3.1.8 wants Auto-Submitted, and lists drop what is marked as bulk), `Thread-Index` (a wrong one tears threads
-apart in Outlook, which goes by References as everybody does), `List-*` (there are no notifications yet), names of programs and machines.
+apart in Outlook, which goes by References as everybody does), names of programs and machines. `List-*` stands in notifications only.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from core.mail import Address, Importance, address_key
-from core.outbox import Draft, Purpose, Sealed
+from core.outbox import TO_AGENTS, Draft, Purpose, Sealed
 from core.refs import references_in_subject
 from core.senders import owner_of
 from core.setup import Connector, Setup
@@ -41,11 +41,22 @@ AUTO_SUBMITTED = {
     Purpose.CASE_LAUNCHED: "auto-generated",
     Purpose.SEND_FAILED: "auto-generated",
     Purpose.ALARM: "auto-generated",
+    Purpose.NOTIFICATION: "auto-generated",
+    Purpose.DIGEST: "auto-generated",
+    Purpose.CONFIRMATION: "auto-replied",
+    Purpose.REFUSAL: "auto-replied",
+    Purpose.HELD_REPLY: "auto-replied",
 }
 """RFC 3834 section 5."""
 
 NULL_SENDER = frozenset({Purpose.SEND_FAILED, Purpose.ALARM})
 """What tells our own people of trouble may not come back as more of it (RFC 5321 section 4.5.5)."""
+
+ANSWERED = frozenset({Purpose.NOTIFICATION, Purpose.CONFIRMATION, Purpose.REFUSAL, Purpose.HELD_REPLY})
+"""Mails to our people whose answers are carried out: they come back to an address that names person, item and age."""
+
+UNSUBSCRIBE = "unsubscribe"
+"""The fact of a draft that holds the URL which ends such mails with one POST (RFC 8058)."""
 
 _IMPORTANCE = {Importance.HIGH: ["Importance: high", "X-Priority: 2 (High)"], Importance.LOW: ["Importance: low", "X-Priority: 4 (Low)"]}
 _ANSWERS = ("re:", "re :", "aw:", "sv:", "antw:", "ré:", "réf:", "rép:")
@@ -63,7 +74,7 @@ def seal(draft: Draft, connector: Connector, setup: Setup, keys: Keys, *, ref: s
     sender = _sender(draft, connector, setup)
     mailbox = _mailbox(sender.address, connector, setup)
     text, html = with_instructions(draft, mailbox, setup, ref, text, html, language=language)
-    back = _reply_address(sender.address, mailbox, keys, ref)
+    back = _reply_address(draft, sender.address, mailbox, keys, ref)
     lines = [
         date_field(draft.due_at),
         address_field("From", (sender,)),
@@ -76,6 +87,7 @@ def seal(draft: Draft, connector: Connector, setup: Setup, keys: Keys, *, ref: s
         lines.append(address_field("Reply-To", (Address(back, sender.name),)))
     if draft.system_generated:
         lines += [f"Auto-Submitted: {AUTO_SUBMITTED[draft.purpose]}", "X-Auto-Response-Suppress: All", language_field("Content-Language", language)]
+    lines += _unsubscribe(draft)
     lines += [*_IMPORTANCE.get(draft.importance, ()), "MIME-Version: 1.0"]
     return Sealed(
         bytes="\r\n".join([*filter(None, lines), ""]).encode("utf-8", "replace") + body(draft.id, text, html, files),
@@ -108,7 +120,7 @@ def references(in_reply_to: str, chain: Sequence[str]) -> tuple[str, ...]:
 
 def _words(draft: Draft, setup: Setup, ref: str) -> tuple[str, str, str, str, str]:
     """Subject, text, HTML, the note about a broken template, and the language of the words."""
-    if draft.purpose is Purpose.PERSON:
+    if draft.purpose is Purpose.PERSON or draft.purpose in TO_AGENTS:
         html = clean_text(draft.html)
         return subject_with_reference(draft.subject, ref), clean_text(draft.text) or text_of_html(html), html, "", draft.language
     from gateway.outbound.templates import render  # Jinja2 is imported with the first automatic mail only
@@ -129,8 +141,10 @@ def _mailbox(sender: str, connector: Connector, setup: Setup) -> Connector:
     return connector if address_key(sender) in connector.keys else owner_of(setup, sender) or connector
 
 
-def _reply_address(sender: str, mailbox: Connector, keys: Keys, ref: str) -> str:
+def _reply_address(draft: Draft, sender: str, mailbox: Connector, keys: Keys, ref: str) -> str:
     """Where answers go: the signed plus-address where the mailbox has them, else the sender itself."""
+    if draft.purpose in ANSWERED and mailbox.tags_replies and address_key(sender) == address_key(mailbox.address):
+        return plus_tagged(sender, keys.agent_tag(draft.id)) or sender
     if not mailbox.tags_replies or not ref or address_key(sender) != address_key(mailbox.address):  # an alias was not tested
         return sender
     return plus_tagged(sender, keys.reply_tag(ref)) or sender
@@ -147,6 +161,14 @@ def _envelope_sender(draft: Draft, sender: str, back: str, mailbox: Connector, k
     if not mailbox.tags_replies or draft.purpose in NULL_SENDER or box.domain != Address(sender).domain:
         return plain
     return plus_tagged(box.address, keys.bounce_tag(draft.id)) or plain
+
+
+def _unsubscribe(draft: Draft) -> list[str]:
+    """RFC 2369 and RFC 8058; only ever a URL of ours, which has no blanks and no brackets."""
+    url = draft.facts.get(UNSUBSCRIBE, "")
+    if draft.purpose not in TO_AGENTS or not url:
+        return []
+    return [f"List-Unsubscribe: <{one_line(url)}>", "List-Unsubscribe-Post: List-Unsubscribe=One-Click"]
 
 
 def _destinations(draft: Draft) -> list[str]:

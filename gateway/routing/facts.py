@@ -72,6 +72,18 @@ class Outgoing:
 
 
 @dataclass(frozen=True, slots=True)
+class Answered:
+    """A mail to one of our people that this mail answers. `at`: when that mail was made; `by_address`: to its signed address, else by its signed Message-ID."""
+
+    outbox_id: str
+    user_key: str
+    item_id: str
+    at: datetime
+    purpose: str
+    by_address: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """Everything, as one value. `signed` are those of the mail's ids that carry our verified signature; ids stand without brackets."""
 
@@ -101,5 +113,13 @@ class Facts:
     """That mail of ours, if we still have it."""
     returned: Outgoing | None = None
     """The mail of ours that a report speaks of."""
+    answered: Answered | None = None
+    """Set where the mail answers one that we sent to one of our own people."""
+    user: str = ""
+    """Address key of our active user whose registered address the mail is from ('' = nobody's, or several authors)."""
+    proof: str = ""
+    """What shows that it is theirs: a `core.agent_trust.Proof`, '' = nothing does."""
+    submitted_by: str = ""
+    """Address key of our user who logged in to hand it in."""
     untied: str = ""
     """Why a report that names a mail of ours is tied to none; '' where it is, or names none."""

@@ -47,6 +47,8 @@ class Arrived(Protocol):
     @property
     def full_size(self) -> int: ...
     @property
+    def submitted_by(self) -> str: ...
+    @property
     def source(self) -> str: ...
     @property
     def left_alone(self) -> bool: ...
@@ -60,7 +62,7 @@ _UNREAD: dict[str, ColumnElement[Any]] = {
     **dict.fromkeys(("reason", "message_id", "from_address", "from_name", "subject", "classification"), _NOTHING),
 }
 """Written into the statement: a parameter for each would cost every mail as much as reading it does."""
-_GIVEN = ("id", "door", "connector", "peer", "received_at", "envelope_from", "envelope_to", "archive", "size", "helo", "folder", "spam", "full_size")
+_GIVEN = ("id", "door", "connector", "peer", "received_at", "envelope_from", "envelope_to", "archive", "size", "helo", "folder", "spam", "full_size", "submitted_by")
 _INBOUND = ManyRows(inbound, _GIVEN, _UNREAD)
 _RAW = ManyRows(raw_mail, ("id", "bytes"))
 _SOURCES = ManyRows(fetched_table, ("connector", "source", "inbound_id", "at", "touched"))
@@ -148,6 +150,7 @@ def _row(inbound_id: str, arrival: Arrived) -> tuple[Any, ...]:
         storable(arrival.folder)[:FOLDER_LENGTH],
         arrival.spam,
         arrival.full_size,
+        arrival.submitted_by,
     )
 
 

@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert_insert
 from core.brakes import OVERALL_WINDOW, SENDER_WINDOW, Brakes, Lately
 from core.decision import Suppression
 from core.mail import split_tag
-from core.outbox import Draft
+from core.outbox import TO_AGENTS, Draft
 from gateway.store.schema import automatic_mail, counter, suppressed_address
 
 _A, _S = automatic_mail.c, suppressed_address.c
@@ -101,7 +101,10 @@ def lately(connection: Connection, brakes: Brakes, item_id: str | None, address_
 
 
 def count_automatic(connection: Connection, draft: Draft, now: datetime) -> None:
-    """Count an automatic mail that is put into the outbox, once for each of its addresses; a blind copy of the desk's own is nobody's mail."""
+    """Count an automatic mail that is put into the outbox, once for each of its addresses; a blind copy of the desk's own is nobody's mail. What our
+    own people are told has its own measure."""
+    if draft.purpose in TO_AGENTS:
+        return
     rows = [{"at": now, "item_id": draft.item_id, "address_key": mailbox(one.address.key)} for one in draft.recipients if not one.is_copy]
     if rows:
         connection.execute(_INSERT, rows)

@@ -11,7 +11,7 @@ from core.conversation import Conversation, LastMail, Said
 from core.decision import EntryKind
 from core.evidence import Evidence
 from core.mail import Address, address_key
-from core.outbox import OutboxState, Purpose
+from core.outbox import INTERNAL, OutboxState
 from core.verdict import Action, Kind, TraceStep
 from gateway.store.items import contacts_of
 from gateway.store.mail_on_item import GONE
@@ -70,7 +70,7 @@ _NOT_OF_THE_THREAD = (
     .where(
         known_id.c.direction == "out",
         outbox.c.id == known_id.c.source_id,
-        or_(outbox.c.purpose == Purpose.SEND_FAILED.value, outbox.c.state == OutboxState.CANCELLED.value),
+        or_(outbox.c.purpose.in_(sorted(INTERNAL)), outbox.c.state == OutboxState.CANCELLED.value),
     )
     .exists()
 )

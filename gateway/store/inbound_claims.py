@@ -26,7 +26,7 @@ REPLAYED = "replayed"
 _C = inbound.c
 _CLAIMED = (
     _C.id, _C.attempts, _C.door, _C.connector, _C.peer, _C.received_at, _C.envelope_from, _C.envelope_to, _C.archive, _C.reason, _C.size,
-    _C.helo, _C.folder, _C.spam, _C.full_size,
+    _C.helo, _C.folder, _C.spam, _C.full_size, _C.submitted_by,
 )  # fmt: skip
 _ENVELOPE = select(*_CLAIMED).where(_C.id == bindparam("its_id"))
 _TAKE = {
@@ -149,6 +149,7 @@ def envelope_of(row: Any) -> Envelope:
         row.folder,
         bool(row.spam),
         row.full_size,
+        row.submitted_by,
     )
 
 

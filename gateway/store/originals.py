@@ -11,7 +11,7 @@ from core.decision import EntryKind
 from core.evidence import Evidence
 from core.mail import Address, address_key
 from core.original import Original
-from core.outbox import FileRef, OutboxMessage, OutboxState, Outcome, Purpose
+from core.outbox import INTERNAL, FileRef, OutboxMessage, OutboxState, Outcome
 from gateway.store.mail_on_item import GONE
 from gateway.store.outbox_rows import draft_of, get
 from gateway.store.schema import inbound, inbound_body, outbox, raw_mail, timeline
@@ -48,8 +48,6 @@ _NEWEST = (
     .limit(200)
 )
 _RAW = select(raw_mail.c.bytes).where(raw_mail.c.id == bindparam("its_mail"))
-INTERNAL = frozenset({Purpose.SEND_FAILED, Purpose.ALARM})
-"""Mails to our own people: no letter is about one."""
 _REACHED = frozenset({Outcome.ACCEPTED, Outcome.UNKNOWN})
 
 

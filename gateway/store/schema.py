@@ -146,6 +146,7 @@ inbound = Table(
     Column("folder", String(320), nullable=False, default="", server_default=""),  # of the mailbox it was fetched from
     Column("spam", Boolean, nullable=False, default=False, server_default=false()),  # it lay in a folder for spam
     Column("full_size", BigInteger, nullable=False, default=0, server_default="0"),  # of a mail of which only the header was taken in
+    Column("submitted_by", String(320), nullable=False, default="", server_default=""),  # our user who logged in to hand it in
     Column("size", BigInteger, nullable=False),
     Column("attempts", Integer, nullable=False, default=0),
     Column("lease_until", Moment),
@@ -599,3 +600,77 @@ sent_copy = Table(
     Index(None, "due_at"),
 )
 """Mails that have left and are still to be put into the mailbox's Sent folder; a row goes when that is done."""
+
+notification = Table(
+    "notification",
+    metadata,
+    _id(),
+    Column("user_key", String(320), nullable=False),
+    Column("occasion", String(20), nullable=False),  # core.by_mail.Occasion
+    Column("item_id", Id, ForeignKey("item.id"), nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("by", String(320), nullable=False, default=""),  # who caused it, '' = the system
+    Column("inbound_id", Id, nullable=False, default=""),  # the mail it is about: the first that was not told yet
+    Column("outbox_id", Id, nullable=False, default=""),
+    Column("words", Text, nullable=False, default=""),
+    Column("state", String(12), nullable=False),  # waiting digest told dropped
+    Column("due_at", Moment, nullable=False),  # when it is told
+    Column("mail_id", Id, nullable=False, default=""),  # outbox id of the mail that told it
+    Column("because", Text, nullable=False, default=""),  # why it was dropped
+    Index("ix_notification_due", "state", "due_at"),
+    Index("ix_notification_user", "user_key", "at"),
+    Index("ix_notification_item", "item_id", "user_key", "occasion"),
+)
+"""What our people are told of; written in the commit of what happened, told by `gateway/notifier.py`."""
+
+agent_mail = Table(
+    "agent_mail",
+    metadata,
+    _id(),
+    Column("inbound_id", Id, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("user_key", String(320), nullable=False, default=""),  # whose mail it is, or pretends to be
+    Column("from_key", String(320), nullable=False, default=""),
+    Column("item_id", Id, nullable=False, default=""),
+    Column("answers", Id, nullable=False, default=""),  # outbox id of the mail it answers
+    Column("outcome", String(12), nullable=False),  # done held filed refused ignored
+    Column("reason", String(40), nullable=False, default=""),  # core.agent_trust.Distrust, or of the refusal
+    Column("words", Text, nullable=False, default=""),
+    Column("commands", Json, nullable=False),  # what was asked for, as written
+    Column("outbox_id", Id, nullable=False, default=""),  # the answer it made
+    Column("fingerprint", String(64), nullable=False, default=""),  # of what a replayed mail cannot change
+    Index(None, "at"),
+    Index("ix_agent_mail_user", "user_key", "at"),
+    Index(None, "fingerprint"),
+    Index(None, "item_id"),
+)
+"""The audit list of mails by our people, and of those that pretend to be by them."""
+
+mail_link = Table(
+    "mail_link",
+    metadata,
+    _id(),
+    Column("user_key", String(320), nullable=False),
+    Column("item_id", Id, nullable=False, default=""),
+    Column("deed", String(20), nullable=False),  # core.mail_links.LinkDeed
+    Column("body", Json, nullable=False),
+    Column("made_at", Moment, nullable=False),
+    Column("expires_at", Moment, nullable=False),
+    Column("used_at", Moment),
+    Index(None, "expires_at"),
+)
+"""What the links in mails to our people do: once, and until they expire."""
+
+app_password = Table(
+    "app_password",
+    metadata,
+    _id(),
+    Column("user_key", String(320), nullable=False),
+    Column("name", String(120), nullable=False),
+    Column("hash", String(64), nullable=False),  # of 128 random bits: no slow hash is needed
+    Column("made_at", Moment, nullable=False),
+    Column("used_at", Moment),
+    Column("revoked_at", Moment),
+    Index(None, "user_key"),
+)
+"""Passwords for mail programs, one for each; shown once."""

@@ -1,0 +1,48 @@
+"""The audit list of mails by our people: one row each, never changed; what a row says is `core/agent_record.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, func, select
+
+from core.agent_record import AgentRecord
+from gateway.store.schema import agent_mail
+
+_A = agent_mail.c
+_SINCE = select(_A.outcome, func.count()).where(_A.user_key == bindparam("whose"), _A.at > bindparam("since")).group_by(_A.outcome)
+_SEEN = select(_A.id).where(_A.fingerprint == bindparam("print"), _A.inbound_id != bindparam("but")).limit(1)
+
+
+def add(connection: Connection, records: Iterable[AgentRecord]) -> None:
+    """Write them down."""
+    rows = [
+        {
+            "id": one.id, "inbound_id": one.inbound_id, "at": one.at, "user_key": one.user_key[:320], "from_key": one.from_key[:320], "item_id": one.item_id,
+            "answers": one.answers, "outcome": str(one.outcome), "reason": one.reason[:40], "words": one.words[:4000], "commands": list(one.commands),
+            "outbox_id": one.outbox_id, "fingerprint": one.fingerprint,
+        }
+        for one in records
+    ]  # fmt: skip
+    if rows:
+        connection.execute(agent_mail.insert(), rows)
+
+
+def counted(connection: Connection, user_key: str, since: datetime) -> dict[str, int]:
+    """Outcome → how many of a user's mails had it since then."""
+    return {str(outcome): int(n) for outcome, n in connection.execute(_SINCE, {"whose": user_key, "since": since})}
+
+
+def is_replayed(connection: Connection, fingerprint: str, inbound_id: str) -> bool:
+    """Whether another mail with this fingerprint is on the list."""
+    return bool(fingerprint) and connection.execute(_SEEN, {"print": fingerprint, "but": inbound_id}).first() is not None
+
+
+def listed(connection: Connection, *, user_key: str = "", item_id: str = "", outcome: str = "", limit: int = 200) -> list[dict[str, Any]]:
+    """The newest first, as rows."""
+    wanted = select(agent_mail).order_by(_A.at.desc(), _A.id.desc()).limit(limit)
+    for column, value in ((_A.user_key, user_key), (_A.item_id, item_id), (_A.outcome, outcome)):
+        wanted = wanted.where(column == value) if value else wanted
+    return [dict(row._mapping) for row in connection.execute(wanted)]
