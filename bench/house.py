@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.ports import free_port as free_port
+
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared" / "bench"
 DESK_ADDRESS = "support@desk.example.com"
@@ -67,13 +69,6 @@ BRAKES_RAISED = {
     "GUICHET_SMTP__CONNECTIONS_PER_MINUTE": "1000000",
     "GUICHET_LOG__LEVEL": "warning",
 }
-
-
-def free_port() -> int:
-    """A loopback port that nobody listens on just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Guichet:

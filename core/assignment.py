@@ -10,6 +10,7 @@ from collections.abc import Container
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from core.absence import Present
 from core.status import Status
 from core.work_item import WorkItem
 
@@ -44,6 +45,9 @@ PLACING: dict[Situation, Placing] = {
 }
 """behaviour.md D2. A queue is also set where nobody can be found who should own the item: what nobody has must be seen by somebody."""
 
+CALLING = frozenset({Situation.CALLS, Situation.WORK_ON_TICKET, Situation.WORK_ON_CASE})
+"""Rows in which somebody has to do something: what rests stays with whoever is away."""
+
 
 def situation(item: WorkItem) -> Situation:
     """The row of the table that an item stands in."""
@@ -61,11 +65,14 @@ def situation(item: WorkItem) -> Situation:
 def place_people(item: WorkItem, *, people: Container[str] | None = None, by: str = "") -> WorkItem:
     """The item with assignee, owner and queue as its situation asks; called after every change of status, marks or people.
 
-    `people` are the address keys of active users (`setup.user_of`): whoever is not among them is dropped; None: nobody is checked.
+    `people` are the address keys of active users (`setup.user_of`): whoever is not among them is dropped; None: nobody is checked. Whoever wakes
+    an item gives `core.absence.present`: then what calls for somebody who is away goes to who stands in for them, or to its queue alone.
     `by` is the person who acts and becomes owner where nobody else had the item ('' = the system). Values that are set are kept.
     """
     rule = PLACING[situation(item)]
     holder = _holder(item, people)
+    if isinstance(people, Present) and situation(item) in CALLING:
+        holder = people.stand_in(holder)
     if not holder and by and _fills(item, rule):
         holder = by
     return replace(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from core.mail import Address
-from core.outbox import COPY, Draft, Recipient
+from core.outbox import COPY, TO_AGENTS, Draft, Recipient
 from core.setup import Setup
 from core.test_mode import FACT
 
@@ -13,10 +13,10 @@ from core.test_mode import FACT
 def with_blind_copies(draft: Draft, setup: Setup) -> Draft:
     """The draft as it is queued: with one more recipient for each address of `bcc_all` that does not get it anyway.
 
-    Never for a test item, and never for an address of ours, where it would come back as mail. Mails that are queued already
-    keep the copies they were queued with when the desk changes.
+    Never for a test item, nor of what our own people are told, whose links and addresses for answers are theirs alone; and never for an address
+    of ours, where it would come back as mail. Mails that are queued already keep the copies they were queued with when the desk changes.
     """
-    if not setup.bcc_all or draft.facts.get(FACT):
+    if not setup.bcc_all or draft.facts.get(FACT) or draft.purpose in TO_AGENTS:
         return draft
     there = {one.address.key for one in draft.recipients}
     copies = {one.key: one for one in map(Address, setup.bcc_all) if one.key not in there and not setup.is_ours(one.address)}

@@ -16,7 +16,8 @@ HELD_BY_HOUR = "automatic mails within an hour"
 class Brakes:
     """How much automatic mail may leave: per item within `item_window`, per sender in 24 hours, in all in an hour.
 
-    And how many items one sender may open within an hour of the clock (0: any number), and how long our signatures prove anything (0: for ever).
+    And how many items one sender may open within an hour of the clock (0: any number), how long our signatures prove anything (0: for ever), and how
+    long a mail to one of our people can be answered.
     """
 
     per_item: int = 1
@@ -25,6 +26,7 @@ class Brakes:
     per_hour: int = 600
     items_per_sender_hour: int = 0
     signed_for: timedelta = timedelta(days=400)
+    answered_for: timedelta = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,6 +123,8 @@ class Decision:
     """Links that stand in `mails` to our own people."""
     audited: tuple[AgentRecord, ...] = ()
     """Lines for the audit list of mails by our people."""
+    tells_nobody: bool = False
+    """History that is taken in: nobody is told of it by mail."""
 
     def __add__(self, other: Decision) -> Decision:
         """Both, in order. The same item in both: the later value wins."""
@@ -140,4 +142,5 @@ class Decision:
             remember_addresses=self.remember_addresses + other.remember_addresses,
             mail_links=self.mail_links + other.mail_links,
             audited=self.audited + other.audited,
+            tells_nobody=self.tells_nobody or other.tells_nobody,
         )

@@ -58,16 +58,9 @@ def item_of_mail(verdict: Verdict, process: Process, mail: Mail, facts: MailFact
         language=(old.language if old else "") or language_for(mail, setup),
         send_automated_emails=verdict.send_automated_emails,
         test=verdict.test or is_test_contact(setup, facts.sender_key),
-        created_by=_creator(verdict, facts, setup),
+        created_by=user.email if (user := setup.user_of.get(verdict.created_by)) is not None else "",
     )
     return place_people(item, people=setup.user_of)
-
-
-def _creator(verdict: Verdict, facts: MailFacts, setup: Setup) -> str:
-    """The agent whose forward asks for somebody else (decisions.md 11); '' for what people send for themselves."""
-    user = setup.user_of.get(facts.sender_key)
-    behind = verdict.requester is not None and verdict.requester.key != facts.sender_key
-    return user.email if user is not None and behind else ""
 
 
 def item_id_of(facts: MailFacts, opens: int) -> str:

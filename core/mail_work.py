@@ -71,9 +71,9 @@ class MailWork:
         if kind is EntryKind.MAIL_IN and self.mail.message_id:
             self.known.append(KnownId(self.mail.message_id, item.id, "in", self.facts.inbound_id))
 
-    def joins(self, item: WorkItem) -> None:
-        """Everyone the mail names is a participant from now on."""
-        self.participants.extend((item.id, key) for key in people_of(self.mail, self.setup))
+    def joins(self, item: WorkItem, but: str = "") -> None:
+        """Everyone the mail names is a participant from now on; `but` is the key of our user who only hands it on."""
+        self.participants.extend((item.id, key) for key in people_of(self.mail, self.setup) if key != but)
 
     def released(self) -> None:
         """What stood still because nobody could read this mail goes on: it has been read now (quarantine, replay)."""
@@ -105,6 +105,7 @@ class MailWork:
             links=tuple(dict.fromkeys(self.links)),
             known_ids=tuple(dict.fromkeys(self.known)),
             mails=tuple(self.drafts),
+            tells_nobody=self.facts.archive,
         )
         for other in self.others:
             made = made + other

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from core.absence import handed_on, present
 from core.assignment import place_people
 from core.decision import ContactOnItem, Decision, Entry, EntryKind
 from core.mail import FREE_MAIL_DOMAINS, Address, Mail
@@ -95,10 +96,11 @@ def _told(items: Iterable[WorkItem], inbound_id: str, scene: Scene, text: str, *
     for was in items:
         clocks = was.clocks.stop(inbound_id, scene.now) if stop else was.clocks.go(inbound_id, scene.now)
         after = replace(was, clocks=clocks, new_information=was.new_information or stop, updated_at=scene.now, updated_by=scene.by)
-        after = place_people(after, people=scene.setup.user_of)
+        people = present(scene.setup, scene.now, acting=scene.by) if stop else scene.setup.user_of  # what waits for a decision needs somebody who is there
+        after = place_people(after, people=people)
         moved = allocation_entry(was, after, scene.now, scene.by)
         lines = (Entry(was.id, scene.now, EntryKind.ATTENTION, by=scene.by, text=text, inbound_id=inbound_id),)
-        made = made + Decision(items=(after,), entries=lines if moved is None else (*lines, moved))
+        made = made + Decision(items=(after,), entries=(*lines, *((moved,) if moved is not None else ()), *handed_on(was, after, scene.now, people)))
     return made
 
 

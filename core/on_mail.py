@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from core.absence import handed_on, present
 from core.acknowledge import STEP, Asked, acknowledgement
 from core.assignment import place_people
 from core.automatic import line_of
@@ -19,7 +20,7 @@ from core.mail_item import NAME, contacts_of_mail, copied_contacts, item_of_mail
 from core.mail_work import MailWork
 from core.notice import notice
 from core.on_result import bounce, complaint, returned_to_author
-from core.outbox import OutboxMessage
+from core.outbox import TO_AGENTS, OutboxMessage
 from core.overtaken import Kind, Overtaking, overtaken
 from core.setup import Setup
 from core.status import TABLES, Event
@@ -75,7 +76,7 @@ def _overtake(work: MailWork, item_id: str) -> None:
     if unsent:
         who = clean_line(str(work.mail.author or "The customer"), NAME)
         by = Overtaking(Kind.CUSTOMER_WROTE, who, work.facts.received_at, inbound_id=work.facts.inbound_id)
-        work.includes(overtaken(work.items[item_id], unsent, by, work.now, people=work.setup.user_of))
+        work.includes(overtaken(work.items[item_id], unsent, by, work.now, people=present(work.setup, work.now)))
 
 
 def _wake(work: MailWork, verdict: Verdict, was: WorkItem) -> None:
@@ -89,12 +90,14 @@ def _wake(work: MailWork, verdict: Verdict, was: WorkItem) -> None:
     if verdict.doubtful:
         clocks = clocks.stop(f"{UNSEEN}{work.facts.inbound_id}", work.facts.received_at)
     after = replace(after, clocks=clocks, new_information=True, updated_at=work.now)
-    after = place_people(after, people=work.setup.user_of)
+    people = present(work.setup, work.now) if verdict.counts or verdict.doubtful else work.setup.user_of  # what nobody has to look at hands nothing on
+    after = place_people(after, people=people)
     work.save(after)
     if moved is not None:
         work.entries.extend(change_entries(was, replace(moved, item=after), work.now, "", event=Event.MAIL))
     elif after != was:
         work.entries.extend(_quiet_entries(was, after, work.now))
+    work.entries.extend(handed_on(was, after, work.now, people))
 
 
 def _quiet_entries(was: WorkItem, after: WorkItem, now: datetime) -> tuple[Entry, ...]:
@@ -109,9 +112,10 @@ def _hold(work: MailWork, verdict: Verdict) -> Verdict:
         was = work.items[verdict.item_id]
         work.arrived(verdict, was, EntryKind.MAIL_HELD)
         held = replace(was, new_information=True, clocks=was.clocks.stop(work.facts.inbound_id, work.facts.received_at), updated_at=work.now)
-        held = place_people(held, people=work.setup.user_of)
+        people = present(work.setup, work.now)
+        held = place_people(held, people=people)
         work.save(held)
-        work.entries.extend(_quiet_entries(was, held, work.now))
+        work.entries.extend((*_quiet_entries(was, held, work.now), *handed_on(was, held, work.now, people)))
         work.trace.append(TraceStep(STEP, was.ref, "none", "a held mail is never acknowledged"))
     return verdict
 
@@ -122,9 +126,9 @@ def _bounce(work: MailWork, verdict: Verdict) -> Verdict:
     if message is None or report is None or not verdict.outbox_id:
         return verdict
     item = work.items.get(verdict.item_id)
-    work.others.append(bounce(message, report, item, work.now, people=work.setup.user_of))
+    work.others.append(bounce(message, report, item, work.now, people=present(work.setup, work.now)))
     _tell_author(work, message, report)
-    if item is not None:
+    if item is not None and message.purpose not in TO_AGENTS:
         work.touched.add(item.id)
         work.arrived(verdict, item)
     return verdict
@@ -154,7 +158,7 @@ def _open(work: MailWork, verdict: Verdict) -> Verdict:
     work.contacts.extend(contacts_of_mail(item, verdict.requester, work.mail, work.setup))
     if verdict.copies:
         work.contacts.extend(copied_contacts(item, work.facts.contacts.get(verdict.old_id, ())))
-    work.joins(item)
+    work.joins(item, but=verdict.created_by)
     work.entries.append(_created(work, verdict, item, old))
     work.arrived(replace(verdict, counts=True), item)
     if old is not None and verdict.link:
@@ -173,9 +177,13 @@ def _created(work: MailWork, verdict: Verdict, item: WorkItem, old: WorkItem | N
     if work.resolution.classification.spam:
         facts["spam"] = True
         text = "Created by a mail that a filter in front marked as spam."
+    by = verdict.created_by
+    if by:
+        user = work.setup.user_of.get(by)
+        text = f"Created by a mail that {clean_line(user.name if user is not None and user.name else by, NAME)} handed on."
     if old is not None and verdict.link:
         facts[verdict.link] = old.ref
-    return Entry(item.id, work.now, EntryKind.CREATED, text=text, system=True, facts=facts, inbound_id=work.facts.inbound_id)
+    return Entry(item.id, work.now, EntryKind.CREATED, by=by, text=text, system=not by, facts=facts, inbound_id=work.facts.inbound_id)
 
 
 def _followed(work: MailWork, verdict: Verdict, item: WorkItem, old: WorkItem) -> Entry:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from core.absence import handed_on
 from core.assignment import place_people
 from core.decision import Decision, Entry, EntryKind, OutboxChange, Suppression
 from core.delivery import Delivery, Stage
 from core.mail import FailedRecipient, Feedback, Report, address_key
-from core.outbox import OutboxEvent, OutboxMessage, OutboxState, Outcome, Purpose, Recipient
+from core.outbox import TO_AGENTS, OutboxEvent, OutboxMessage, OutboxState, Outcome, Purpose, Recipient
 from core.resolving import resolved_when_sent
 from core.settling import Rules, Settlement, may_repeat, settle, settled_as, still_to_try, that_count, with_outcomes
 from core.status import TABLES, Event, Status
@@ -22,6 +24,8 @@ SUPPRESSED_FOR = timedelta(days=60)
 
 DEAD = frozenset({"5.1.0", "5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10"})
 """Enhanced codes of an address that is wrong, gone or takes no mail (RFC 3463, RFC 7505)."""
+
+_CODE = re.compile(r"\b5\.1\.\d{1,2}\b")
 
 DIED_MARKED = "The sender stopped just when the mail was being handed over, so it is not known whether it arrived."
 DIED_UNMARKED = "The sender stopped before the mail was handed over."
@@ -63,7 +67,7 @@ def leaves_item_alone(message: OutboxMessage, delivery: Delivery) -> bool:
 def left(message: OutboxMessage, delivery: Delivery, now: datetime) -> Result:
     """The same as `result` for a mail that leaves its item alone: no rule is needed, and only the timeline says that it left."""
     settlement, ended = settle(message, delivery, Rules(), now)
-    return Result(settlement, Decision(entries=(_left_line(ended, now),)))
+    return Result(settlement, Decision(entries=() if ended.purpose in TO_AGENTS else (_left_line(ended, now),)))
 
 
 def died(message: OutboxMessage, rules: Rules, item: WorkItem | None, now: datetime) -> Result:
@@ -84,6 +88,7 @@ def bounce(message: OutboxMessage, report: Report, item: WorkItem | None, now: d
 
     The message must be one the table lets bounce; applying the change raises IllegalTransition otherwise.
     """
+    item = None if message.purpose in TO_AGENTS else item  # what our own people are told is nothing of the item's
     failed = tuple(one for one in report.recipients if one.action.lower() == "failed")
     if not failed:
         return Decision(entries=_delay_entries(message, report, item, now))
@@ -115,7 +120,7 @@ def complaint(message: OutboxMessage, feedback: Feedback, item: WorkItem | None,
     ours = [one.address for one in that_count(message.recipients)]
     meant = [one for one in ours if one.key in named] or (ours if len(ours) == 1 else [])
     stopped = tuple(Suppression(one.key, now + SUPPRESSED_FOR, f"Complained: {feedback.complaint}") for one in meant)
-    if item is None or not meant:
+    if item is None or not meant or message.purpose in TO_AGENTS:
         return Decision(suppressions=stopped)
     words = f"{', '.join(one.address for one in meant)} complained to their provider about this mail ({feedback.complaint}). They get no automatic mail for now."
     return Decision(suppressions=stopped, entries=(_line(message, now, words),))
@@ -136,6 +141,8 @@ def marked_sent(message: OutboxMessage, rules: Rules, item: WorkItem, now: datet
 def _told(ended: OutboxMessage, settlement: Settlement, rules: Rules, item: WorkItem | None, now: datetime) -> Result:
     if settlement.state not in TELLS:
         return Result(settlement)
+    if ended.purpose in TO_AGENTS:  # nothing of the item's: only whether our person can be reached at all
+        return Result(settlement, Decision(suppressions=_refused(ended, now)))
     missing = _failures(ended)
     if settlement.state is OutboxState.SENT and not missing:
         return Result(settlement, _sent(ended, rules, item, now) if item is not None else Decision())
@@ -166,7 +173,8 @@ def _sent(ended: OutboxMessage, rules: Rules, item: WorkItem, now: datetime) -> 
 def _not_resolved(line: Entry, because: str, rules: Rules, item: WorkItem, now: datetime) -> Decision:
     words = f"The mail was sent, but the item could not be resolved with it: {because}."
     after = place_people(replace(item, attention=words, updated_at=now), people=rules.people)
-    return Decision(items=(after,), entries=(replace(line, facts={**line.facts, "attention": words}),))
+    told = replace(line, facts={**line.facts, "attention": words})
+    return Decision(items=(after,), entries=(told, *handed_on(item, after, now, rules.people, placed_aloud=False)))
 
 
 def _closed(item: WorkItem, rules: Rules, now: datetime) -> Decision:
@@ -185,7 +193,7 @@ def _unknown(ended: OutboxMessage, rules: Rules, item: WorkItem, now: datetime) 
     if ended.purpose is not Purpose.PERSON:
         return Decision(entries=(line,))
     after = place_people(replace(item, attention=words, updated_at=now), people=rules.people)
-    return Decision(items=(after,), entries=(line,))
+    return Decision(items=(after,), entries=(line, *handed_on(item, after, now, rules.people, placed_aloud=False)))
 
 
 def _failed(ended: OutboxMessage, rules: Rules, item: WorkItem, now: datetime) -> Decision:
@@ -204,7 +212,7 @@ def _failed(ended: OutboxMessage, rules: Rules, item: WorkItem, now: datetime) -
     marked = replace(moved.item, reason=cell.reason, attention=words, clocks=item.clocks.cleared(), before=None, resolution_method=method, updated_at=now)
     after = place_people(marked, people=rules.people)
     entries = change_entries(item, replace(moved, item=after), now, "", event=Event.DELIVERY_FAILED)
-    return Decision(items=(after,), entries=(line, *entries))
+    return Decision(items=(after,), entries=(line, *entries, *handed_on(item, after, now, rules.people)))
 
 
 # ---------------------------------------------------------------- words
@@ -268,6 +276,12 @@ def _suppressions(message: OutboxMessage, failed: Sequence[FailedRecipient], now
     ours = {one.address.key for one in message.recipients}
     gone = ((address_key(one.address), one) for one in _as_sent(failed, ours) if is_dead(one))
     return [Suppression(key, now + SUPPRESSED_FOR, f"Returned: {_said(one)}") for key, one in gone if key in ours]
+
+
+def _refused(ended: OutboxMessage, now: datetime) -> tuple[Suppression, ...]:
+    """Addresses that their own server called dead when it was asked."""
+    dead = (one for one in ended.recipients if one.outcome is Outcome.PERMANENT and not DEAD.isdisjoint(_CODE.findall(one.words)))
+    return tuple(Suppression(one.address.key, now + SUPPRESSED_FOR, f"Refused: {one.words}") for one in dead)
 
 
 def is_dead(one: FailedRecipient) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Container
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from core.absence import handed_on
 from core.assignment import place_people
 from core.automatic import line_of
 from core.decision import Decision, Entry, EntryKind
@@ -74,7 +75,7 @@ def alarm(
     if rings.closes:
         after = replace(after, new_information=False)
     after = place_people(after, people=people)
-    entries = change_entries(item, replace(moved, item=after), now, "", event=rings.event)
+    entries = (*change_entries(item, replace(moved, item=after), now, "", event=rings.event), *handed_on(item, after, now, people))
     if rings.attention:
         entries = (*entries, Entry(item.id, now, EntryKind.ATTENTION, text=rings.attention, system=True))
     draft = tell(rings.closes) if rings in (NO_ANSWER, NO_ANSWER_CLOSE) else None

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
+from core.absence import handed_on
 from core.assignment import place_people
 from core.decision import Decision, Entry, EntryKind, OutboxChange
 from core.outbox import OutboxEvent, OutboxMessage, OutboxState, Outcome
@@ -110,4 +111,4 @@ def _taken_out(
     if by is not None:
         facts |= {TOLD: str(by.kind), WROTE_AT: by.at.isoformat()}
     line = Entry(item.id, now, EntryKind.DELIVERY, text=words, system=True, facts=facts, inbound_id=by.inbound_id if by else "", outbox_id=message.id)
-    return Decision(items=(after,), entries=(line,), outbox=(change,))
+    return Decision(items=(after,), entries=(line, *handed_on(item, after, now, people, placed_aloud=False)), outbox=(change,))

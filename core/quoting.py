@@ -66,7 +66,7 @@ def quoted(original: Original, language: str, zone: str) -> Quoted:
     """The original as an answer quotes it: who wrote it and when in `zone` (IANA), `>` before each line, a blockquote."""
     words = _words(language)
     who = clean_line(original.author.name or original.author.address, 200) if original.author is not None else words["somebody"]
-    line = words["wrote"].format(at=_moment(original.at, language, zone), who=who)
+    line = words["wrote"].format(at=in_words(original.at, language, zone), who=who)
     text, cut = _text(original, words)
     marked = "\n".join(">" + ("" if not one or one.startswith(">") else " ") + one for one in (*text.split("\n"), *cut))
     body = _html(original, text, cut)
@@ -78,7 +78,7 @@ def forwarded(original: Original, language: str, zone: str, *, words_only: bool 
     words = _words(language)
     fields = [
         words["from"] + (clean_line(str(original.author), 400) if original.author is not None else words["somebody"]),
-        words["date"] + _moment(original.at, language, zone),
+        words["date"] + in_words(original.at, language, zone),
         words["subject"] + clean_line(original.subject),
         *(words[role] + _people(people, words) for role, people in (("to", original.to), ("cc", original.cc)) if people),
     ]
@@ -103,7 +103,8 @@ def _words(language: str) -> dict[str, str]:
     return _WORDS.get(language.partition("-")[0].lower(), _WORDS["en"])
 
 
-def _moment(at: datetime, language: str, zone: str) -> str:
+def in_words(at: datetime, language: str, zone: str) -> str:
+    """An aware moment as people in `zone` (IANA) read it: `2 March 2026 at 09:00 (UTC)`."""
     there = at.astimezone(ZoneInfo(zone or "UTC"))
     months = _MONTHS.get(language.partition("-")[0].lower(), _MONTHS["en"])
     words = {"day": there.day, "month": months[there.month - 1], "year": there.year, "clock": there.strftime("%H:%M"), "zone": there.strftime("%Z")}

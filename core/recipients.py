@@ -49,13 +49,21 @@ def parsed(named: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[Address, ...
 
 def default_recipients(talk: Conversation, scene: Scene) -> tuple[tuple[Address, ...], tuple[Address, ...]]:
     """To and Cc of an answer: the primary contact and whoever wrote last, at their Reply-To (E-41); in Cc the contacts tagged so (C-CO-01). Never ours."""
-    last = talk.last_mail
+    last = talk.last_mail if not _by_colleague(talk, scene) else None
     author = last.author.key if last is not None and last.author is not None else ""
     answers = () if last is None or not author else _reply_to(last, talk) or (last.author,)
     primary = tuple(one for one in talk.tagged("primary")[:1] if one.key != author)
     to = _others((*primary, *(one for one in answers if one is not None)), scene)
     taken = {one.key for one in to} | {author}
     return to, tuple(one for one in _others(talk.tagged("cc"), scene) if one.key not in taken)
+
+
+def _by_colleague(talk: Conversation, scene: Scene) -> bool:
+    """Whether the newest mail was handed on or filed by one of our people, who take no part in the item as a customer: an answer is not for them."""
+    author = talk.last_mail.author if talk.last_mail is not None else None
+    if author is None or author.key not in scene.setup.user_of or not talk.contacts:
+        return False
+    return author.key not in {address_key(contact.address) for contact in talk.contacts}
 
 
 def parse_address(text: str) -> Address:

@@ -6,6 +6,7 @@ from collections.abc import Container
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from core.absence import handed_on
 from core.assignment import place_people
 from core.conversation import NEVER_ARRIVED, Conversation, Said
 from core.decision import Decision, Entry, EntryKind
@@ -121,7 +122,7 @@ def mail_taken_back(item: WorkItem, outbox_id: str, *, by: str, now: datetime, p
     if after == item:
         return Decision(entries=(line,))
     after = replace(after, updated_at=now, updated_by=by)
-    return Decision(items=(after,), entries=(line,))
+    return Decision(items=(after,), entries=(line, *handed_on(item, after, now, people, placed_aloud=False)))
 
 
 def _undone(item: WorkItem, before: Before, *, by: str, now: datetime, people: Container[str] | None) -> Decision:
@@ -141,7 +142,8 @@ def _undone(item: WorkItem, before: Before, *, by: str, now: datetime, people: C
         before=None,
     )
     after = place_people(after, people=people)
-    return Decision(items=(after,), entries=change_entries(item, replace(moved, item=after), now, by, event=Event.UNDO_RESOLVE))
+    entries = change_entries(item, replace(moved, item=after), now, by, event=Event.UNDO_RESOLVE)
+    return Decision(items=(after,), entries=(*entries, *handed_on(item, after, now, people)))
 
 
 def _asks_for_word(item: WorkItem, scene: Scene) -> bool:
@@ -157,7 +159,7 @@ def window_clocks(clocks: Clocks, window: timedelta, waits_for: str, now: dateti
 
 
 def _resolution(item: WorkItem, by: str, at: datetime, method: ResolutionMethod, outbox_id: str, word: Said | None) -> Resolution:
-    note_seq = word.seq if word is not None and not word.is_mail else None
+    note_seq = word.seq if word is not None and not word.outbox_id else None  # a mail that did not leave by our outbox is known by its line, as a note is
     return Resolution(by, at, method, outbox_id, note_seq, earlier(item.resolution))
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from core.mail import Address, address_key, split_tag
 from core.permissions import visible_to
 from core.refusal import Refused
-from core.setup import Connector, Setup, User
+from core.setup import Connector, Role, Setup, User
 from core.wording import clean_line
 from core.work_item import WorkItem
 
@@ -60,6 +60,16 @@ def answering(setup: Setup, connector: str, reply_from: str) -> Sender | None:
     return Sender(default, default.address) if default is not None and default.sends else None
 
 
+def main_address(setup: Setup, connector: str, reply_from: str) -> Sender | None:
+    """As `answering`, by the main address of that mailbox: the one whose plus-addresses were tested, so that answers by our own people come back signed."""
+    found = answering(setup, connector, reply_from)
+    mailbox = owner_of(setup, found.address) if found is not None else None
+    if mailbox is None or not mailbox.tags_replies:
+        return found
+    way = way_of(setup, mailbox.address)
+    return Sender(way, mailbox.address) if way is not None else found
+
+
 def sender_for(setup: Setup, wanted: str, item: WorkItem, user: User | None = None) -> Sender:
     """The sender of a person's mail: the address they `wanted`, or with '' the one the customer wrote to.
 
@@ -82,8 +92,17 @@ def usable(setup: Setup, item: WorkItem, user: User | None = None) -> Iterator[S
     """The addresses a mail on this item may be sent from, the usual one first: of its mailbox, of mailboxes whose routes fill its queue or a queue
     that the user works from, and of the default connector. An administrator has all of them."""
     usual = answering(setup, item.connector, item.reply_from)
-    boxes = _boxes(setup, item, user)
-    offered = [usual.address] if usual is not None else []
+    yield from _offered(setup, _boxes(setup, item, user), [usual.address] if usual is not None else [])
+
+
+def open_to(setup: Setup, user: User) -> Iterator[Sender]:
+    """The addresses a user may send from whatever it is about: of the mailboxes whose routes fill a queue that they work from. An administrator has all."""
+    yield from _offered(setup, None if user.role is Role.ADMIN else frozenset(_feeding(setup, user.queues)), [])
+
+
+def _offered(setup: Setup, boxes: frozenset[str] | None, first: list[str]) -> Iterator[Sender]:
+    """The `first` addresses, then every address of the mailboxes of these names (None: of all), as far as something takes their mail out."""
+    offered = [*first]
     for connector in setup.connectors:
         if boxes is None or connector.name in boxes:
             offered += [connector.address, *connector.aliases]
@@ -120,8 +139,12 @@ def _boxes(setup: Setup, item: WorkItem, user: User | None) -> frozenset[str] | 
     if sight is not None and sight.everything:
         return None
     queues = {item.queue, item.home_queue, *(user.queues if user is not None else ())} - {""}
-    feeding = (route.connector for route in setup.routes if route.enabled and _queue_of(setup, route.process) in queues)
-    return frozenset((item.connector, setup.default_connector, *feeding))
+    return frozenset((item.connector, setup.default_connector, *_feeding(setup, queues)))
+
+
+def _feeding(setup: Setup, queues: Container[str]) -> Iterator[str]:
+    """Names of the connectors whose routes fill one of these queues."""
+    return (route.connector for route in setup.routes if route.enabled and _queue_of(setup, route.process) in queues)
 
 
 def _queue_of(setup: Setup, process: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
@@ -90,7 +90,7 @@ class User:
     """Until when they are away: nothing is told to them, and what wakes goes to their deputy."""
     deputy: str = ""
     """E-mail of the user who gets what wakes meanwhile; without one it goes back to its queue."""
-    by_mail: ByMail = ByMail()
+    by_mail: ByMail = field(default_factory=ByMail)
     """What they are told by mail, and how their mails are understood; their own choice."""
     active: bool = True
 
@@ -272,7 +272,7 @@ class Setup:
     attachment_types: tuple[str, ...] = ()
     """File extensions that may be opened; () is the shipped list, `*` everything (E-42, E-43)."""
     bcc_all: tuple[str, ...] = ()
-    """Addresses that get a blind copy of every mail that leaves (C-GW-05)."""
+    """Addresses that get a blind copy of every mail that leaves (C-GW-05), but for what the users themselves are told."""
     redirect_all: tuple[str, ...] = ()
     """For test systems: every mail goes to these addresses instead of its recipients (C-GW-05)."""
     max_mail_size: int = 25 * 2**20

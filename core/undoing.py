@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
+from core.absence import handed_on, present
 from core.assignment import place_people
 from core.decision import Decision, Entry, EntryKind
 from core.on_held import give_back
@@ -50,9 +51,13 @@ def undo_join(
         updated_at=scene.now,
         updated_by=scene.by,
     )
-    after = place_people(after if left is None else _with_others(after, item, left, scene.now), people=scene.setup.user_of)
+    people = present(scene.setup, scene.now, acting=scene.by)
+    placed = after if left is None else _with_others(after, item, left, scene.now)
+    after = place_people(placed, people=people)
     lines = change_entries(item, replace(moved, item=after), scene.now, scene.by, facts={"undone": inbound_id})
-    return Decision(items=(after,), entries=(*lines, _line(item.id, scene, inbound_id))) + give_back(held_on, inbound_id, scene, text=HELD_AGAIN)
+    return Decision(items=(after,), entries=(*lines, *handed_on(placed, after, scene.now, people), _line(item.id, scene, inbound_id))) + give_back(
+        held_on, inbound_id, scene, text=HELD_AGAIN
+    )
 
 
 def undo_open(item: WorkItem, held_on: Iterable[WorkItem], scene: Scene, *, inbound_id: str) -> Decision:

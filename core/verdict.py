@@ -11,7 +11,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 from core.evidence import Evidence, Standing
-from core.mail import Address
+from core.mail import Address, Mail
 
 
 class InboundState(StrEnum):
@@ -179,6 +179,10 @@ class Verdict:
     """Why nothing is carried out: a reason of `core/agent_trust.py`, '' where the mail is believed."""
     created_by: str = ""
     """Address key of our user who opens the item for somebody else (forward, `#case`)."""
+    fingerprint: str = ""
+    """Of a mail by one of our people: what a copy of it that is sent again cannot change (`gateway/routing/prints.py`)."""
+    possible: tuple[str, ...] = ()
+    """With some reasons in `refused`: the names that could have been written instead."""
 
     @property
     def state(self) -> InboundState:
@@ -195,6 +199,8 @@ class Resolution:
     classification: Classification
     verdicts: tuple[Verdict, ...]
     trace: tuple[TraceStep, ...]
+    shown: Mail | None = None
+    """The mail as it is kept and shown, where that is not how it came: without the line by which one of our people chose its process."""
 
     @property
     def new_items(self) -> int:

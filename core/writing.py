@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from core.absence import present
 from core.assignment import holder
 from core.conversation import Conversation
 from core.decision import Decision, Entry, EntryKind
@@ -107,17 +108,31 @@ def write_mail(
     for a test item (E-47); IllegalTransition.
     """
     draft = _draft(item, letter, scene, talk, draft_id, default_undo, original)
+    return written(item, draft, scene, talk, method=letter.method, unsent=unsent)
+
+
+def written(
+    item: WorkItem,
+    draft: Draft,
+    scene: Scene,
+    talk: Conversation,
+    *,
+    method: ResolutionMethod | None = None,
+    unsent: Iterable[OutboxMessage] = (),
+    fresh: bool = True,
+) -> Decision:
+    """What a person's mail does to its item once it may leave. `fresh` False: it waited in the outbox and has its line already. Raises as `write_mail`."""
     worked, entries = _begun(_described(item, draft), scene)
-    entries = (*entries, _mail_line(draft, scene))
-    if letter.resolve and not draft.scheduled:
-        done = resolve(worked, scene, talk, method=letter.method or ResolutionMethod.WITH_CUSTOMER_RESPONSE, mail=draft_id)
-        worked = replace(done.items[0], before=snapshot(item, draft_id)) if done.items[0].status is Status.RESOLVED else done.items[0]
+    entries = (*entries, mail_line(draft, scene)) if fresh else entries
+    if draft.resolves and not draft.scheduled:
+        done = resolve(worked, scene, talk, method=method or ResolutionMethod.WITH_CUSTOMER_RESPONSE, mail=draft.id)
+        worked = replace(done.items[0], before=snapshot(item, draft.id)) if done.items[0].status is Status.RESOLVED else done.items[0]
         entries = (*entries, *done.entries)
-    elif not letter.resolve:
+    elif not draft.resolves:
         worked = replace(worked, before=None)
-    by = Overtaking(Kind.COLLEAGUE_ANSWERED, scene.by, scene.now, person=scene.by, outbox_id=draft_id)
-    written = Decision(items=(worked,), entries=entries, mails=(draft,), participants=_tied(draft, scene))
-    return written + overtaken(worked, unsent, by, scene.now, people=scene.setup.user_of)
+    by = Overtaking(Kind.COLLEAGUE_ANSWERED, scene.by, scene.now, person=scene.by, outbox_id=draft.id)
+    done_so_far = Decision(items=(worked,), entries=entries, mails=(draft,) if fresh else (), participants=_tied(draft, scene))
+    return done_so_far + overtaken(worked, unsent, by, scene.now, people=present(scene.setup, scene.now, acting=scene.by))
 
 
 def _draft(item: WorkItem, letter: Letter, scene: Scene, talk: Conversation, draft_id: str, default_undo: timedelta, original: Original | None) -> Draft:
@@ -232,7 +247,8 @@ def _begun(item: WorkItem, scene: Scene) -> tuple[WorkItem, tuple[Entry, ...]]:
     return placed(item, replace(moved, item=taken), scene, event=Event.UPDATE)
 
 
-def _mail_line(draft: Draft, scene: Scene) -> Entry:
+def mail_line(draft: Draft, scene: Scene) -> Entry:
+    """The line of a person's mail."""
     facts: dict[str, object] = {
         "subject": draft.subject,
         "from": str(draft.from_),

@@ -23,6 +23,7 @@ from gateway.keys import Keys
 from gateway.outbound.sealing import sealed_with_files, with_template_files
 from gateway.store import agent_mails, brakes, contacts, items, mail_links, outboxes
 from gateway.store.items import StaleItem
+from gateway.telling import tell
 
 log = logging.getLogger("guichet.apply")
 
@@ -58,10 +59,13 @@ class Apply:
                 known += found
         items.add_known_ids(connection, known, now)
         items.add_entries(connection, decision.entries)
+        tell(connection, decision, theirs, setup, self._clock, now)
         for change in decision.outbox:
             _change(connection, change, now)
         for suppression in decision.suppressions:
             brakes.suppress(connection, suppression)
+            if suppression.address_key in setup.user_of:  # one of our own is told nothing more: administrators have to know
+                log.warning("user_suppressed", extra={"user": suppression.address_key, "reason": suppression.reason[:300]})
         mail_links.add(connection, decision.mail_links)
         agent_mails.add(connection, decision.audited)
         return Applied(saved, tuple(draft.id for draft in queued), min((draft.due_at for draft in queued if not draft.hold_reason), default=None))

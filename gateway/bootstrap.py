@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from core.setup import Connector, Setup
 from gateway import ways_in
+from gateway.agent_mail import AgentMails, Limits
 from gateway.apply import Apply
 from gateway.clock import Clock, SystemClock
 from gateway.desk import Desk
@@ -29,17 +30,22 @@ from gateway.secrets import Secrets
 from gateway.settings import Settings
 from gateway.store.engine import Database
 from gateway.store.setups import Setups
+from gateway.submitted import Submitted
 from gateway.worker import Wakes
 
 if TYPE_CHECKING:
     from gateway.alarm_watch import AlarmWatch
+    from gateway.desk_app_passwords import AppPasswordDesk
     from gateway.desk_dkim import DkimDesk
+    from gateway.desk_links import LinkDesk
     from gateway.desk_mail_bytes import MailBytesDesk
     from gateway.desk_secrets import SecretsDesk
     from gateway.inbound.fetching import Means
     from gateway.inbound.lmtp import LmtpDoor
     from gateway.inbound.poller import Poller
     from gateway.inbound.smtp import SmtpDoor
+    from gateway.inbound.submission import SubmissionDoor
+    from gateway.notifier import Notifier
     from gateway.oauth.tokens import Tokens
     from gateway.outbound.session import Bearer
     from gateway.sent_folder import SentFolder
@@ -129,7 +135,17 @@ class House:
             on_mail_queued=self.wakes.outbox,
             ring=lambda connection, item, now: self.scheduler.ring(connection, item, now),
             inspect=self.inspect,
+            by_agent=self.agent_mails,
         )
+
+    @cached_property
+    def agent_mails(self) -> AgentMails:
+        """What carries out the mails of our own people."""
+        ours = self.settings.agent_mail
+        limits = Limits(ours.mails_per_hour, ours.refusals_per_hour, ours.link_days)
+        url = self.settings.web.public_url
+        submitted = Submitted(self.clock, self.keys, public_url=url, link_days=ours.link_days, refusals_per_hour=ours.refusals_per_hour)
+        return AgentMails(self.clock, self.keys, limits, public_url=url, submitted=submitted)
 
     @cached_property
     def inspect(self) -> Inspecting:
@@ -159,6 +175,22 @@ class House:
     def desk(self) -> Desk:
         return Desk(self.database, self.setups, self.clock, self.apply, wake_outbox=self.wakes.outbox)
 
+    @cached_property
+    def link_desk(self) -> LinkDesk:
+        """What the links in mails to our people do."""
+        from gateway.desk_links import LinkDesk  # needed where such a link is opened only
+
+        return LinkDesk(
+            self.database, self.setups, self.clock, self.apply, self.keys, wake_outbox=self.wakes.outbox, released=self.agent_mails.released
+        )
+
+    @property
+    def app_passwords(self) -> AppPasswordDesk:
+        """What people do with their passwords for mail programs."""
+        from gateway.desk_app_passwords import AppPasswordDesk
+
+        return AppPasswordDesk(self.database, self.setups, self.clock, self.apply)
+
     @property
     def mail_bytes(self) -> MailBytesDesk:
         """Outgoing mails as files, and those of another system's queue."""
@@ -179,6 +211,16 @@ class House:
             wake_outbox=self.wakes.outbox,
             recover=self.dispatcher.recover_expired,
         )
+
+    @cached_property
+    def notifier(self) -> Notifier:
+        """What tells our people by mail."""
+        from gateway.notified_mail import Means as NotifiedBy
+        from gateway.notifier import Notifier  # judging files is loaded where somebody is told something
+
+        ours, web = self.settings.agent_mail, self.settings.web
+        means = NotifiedBy(self.keys, self.clock, web.public_url, ours.link_days, ours.attachments_up_to)
+        return Notifier(self.database, self.setups, self.apply, means, per_hour=ours.notifications_per_hour, wake_outbox=self.wakes.outbox)
 
     @cached_property
     def alarm_watch(self) -> AlarmWatch:
@@ -206,6 +248,22 @@ class House:
         from gateway.inbound.lmtp import LmtpDoor
 
         return LmtpDoor(self.intake, ways_in.lmtp_options(self.settings))
+
+    def submission_door(self) -> SubmissionDoor:
+        """A new door for our people's own mail programs, with the limits and the certificate of the SMTP door; not started."""
+        from gateway.inbound.log_ins import LogIns
+        from gateway.inbound.submission import SubmissionDoor
+
+        submission = self.settings.submission
+        return SubmissionDoor(
+            self.intake,
+            ways_in.submission_options(self.settings),
+            LogIns(self.database, self.clock),
+            self.setup,
+            implicit_tls=submission.implicit_tls,
+            log_ins_per_minute=submission.log_ins_per_minute,
+            mails_per_hour=submission.mails_per_hour,
+        )
 
     def poller(self) -> Poller:
         """What fetches from the mailboxes of the setup; not started."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from http.client import HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 from core.setup import Provider, Setup
@@ -27,6 +28,7 @@ __all__ = ["Finding", "Level", "error", "examine", "fine", "warning"]
 PATIENCE = 10.0
 """Seconds for each answer from outside."""
 LITTLE_ROOM = 500 * 2**20
+OWN_MACHINE = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 def examine(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding]:
@@ -48,6 +50,7 @@ def examine(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding]
     if setup is not None:
         yield from senders(setup)
     if setup is not None:
+        yield from links(setup, settings)
         yield from desk(setup)
         yield from connectors(setup, settings, environ)
         yield from our_domains(setup, settings)
@@ -63,6 +66,18 @@ def senders(setup: Setup) -> Iterator[Finding]:
     absent = missing()
     what = f"SPF, DKIM and DMARC are checked by ourselves for {', '.join(named)}"
     yield fine("senders", what) if not absent else warning("senders", f"{absent}: the senders of mail to {', '.join(named)} are not checked")
+
+
+def links(setup: Setup, settings: Settings) -> Iterator[Finding]:
+    """Where people are told by mail, the links in those mails lead somewhere, and nobody on the way can read them."""
+    url = settings.web.public_url
+    told = [user for user in setup.user_of.values() if user.by_mail.at_once or user.by_mail.digest]
+    if url and not url.startswith("https://") and urlsplit(url).hostname not in OWN_MACHINE:
+        yield warning("links", f"web.public_url is {url}: whoever listens on the way can use the links in mails; give an address that begins with https://")
+    elif url:
+        yield fine("links", f"links in mails begin with {url}")
+    elif told and setup.connectors:
+        yield warning("links", "people are told by mail, but web.public_url is not set: those mails have no links to take, resolve, undo or unsubscribe")
 
 
 def folder(settings: Settings) -> Iterator[Finding]:
@@ -154,12 +169,14 @@ def ports(settings: Settings) -> Iterator[Finding]:
     lmtp = settings.lmtp
     if lmtp.socket is not None:
         yield _place_of_socket(settings.path(lmtp.socket))
+    submission = settings.submission
     for role, host, port, ours in (
         ("smtp", settings.smtp.host, settings.smtp.port, _is_our_smtp),
         ("lmtp", lmtp.host, lmtp.port, _is_our_lmtp),
+        ("submission", submission.host, submission.port, _is_our_submission_in_tls if submission.implicit_tls else _is_our_submission),
         ("web", settings.web.host, settings.web.port, _is_our_web),
     ):
-        if role == "lmtp" and lmtp.socket is not None:
+        if (role == "lmtp" and lmtp.socket is not None) or (role == "submission" and not submission.enabled):
             continue
         if port == 0:
             yield fine(f"port {role}", "a free one is taken at start")
@@ -189,6 +206,8 @@ def certificate(settings: Settings) -> Iterator[Finding]:
 
     chain, key = settings.smtp.tls_certificate, settings.smtp.tls_key
     if chain is None:
+        if settings.submission.enabled:
+            yield error("certificate", "the submission door is enabled and there is no smtp.tls_certificate: without TLS nobody can log in")
         return
     try:
         TlsFiles(settings.path(chain), settings.path(key) if key is not None else None)
@@ -216,6 +235,26 @@ def _is_our_lmtp(host: str, port: int) -> bool:
     import smtplib
 
     return _has_our_extensions(smtplib.LMTP, host, port)
+
+
+def _is_our_submission(host: str, port: int) -> bool:
+    """In clear our submission door has what the SMTP door has; it offers AUTH inside TLS only."""
+    return _is_our_smtp(host, port)
+
+
+def _is_our_submission_in_tls(host: str, port: int) -> bool:
+    """With TLS from the first byte AUTH is offered. Who answers is asked on this machine: the certificate names another."""
+    import smtplib
+    import ssl
+
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    try:
+        with smtplib.SMTP_SSL(host, port, local_hostname="check.invalid", timeout=PATIENCE, context=context) as client:
+            client.ehlo()
+            return all(client.has_extn(name) for name in ("smtputf8", "enhancedstatuscodes", "auth"))
+    except (OSError, smtplib.SMTPException):
+        return False
 
 
 def _has_our_extensions(protocol: type[smtplib.SMTP], host: str, port: int) -> bool:

@@ -13,11 +13,13 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from core.absence import warning
 from core.deeds import ask_of
 from core.mail import address_key
 from core.new_item import NewItem, make_item, process_for
 from core.on_person import act
 from core.wording import clean_line
+from gateway.desk_agent_mails import AgentMailDesk
 from gateway.desk_base import Json
 from gateway.desk_connectors import ConnectorDesk
 from gateway.desk_drafts import DraftDesk
@@ -25,13 +27,14 @@ from gateway.desk_edits import EditDesk
 from gateway.desk_files import FileDesk
 from gateway.desk_inbound import InboundDesk
 from gateway.desk_item_files import ItemFileDesk
+from gateway.desk_preferences import PreferenceDesk
 from gateway.desk_suppressed import SuppressedDesk
 from gateway.desk_templates import TemplateDesk
 from gateway.desk_words import WordsDesk
 from gateway.store import conversations, items, views
 
 
-class Desk(DraftDesk, ItemFileDesk, EditDesk, InboundDesk, FileDesk, SuppressedDesk, ConnectorDesk, TemplateDesk, WordsDesk):
+class Desk(DraftDesk, ItemFileDesk, EditDesk, InboundDesk, FileDesk, SuppressedDesk, ConnectorDesk, TemplateDesk, WordsDesk, PreferenceDesk, AgentMailDesk):
     """Everything the people of one installation can do: items here; letters in `desk_mail.py`, outbox in `desk_outbox.py`, what came in in `desk_inbound.py`."""
 
     def new_item(
@@ -52,7 +55,8 @@ class Desk(DraftDesk, ItemFileDesk, EditDesk, InboundDesk, FileDesk, SuppressedD
     def do(self, ref: str, verb: str, by: str, *, session_since: datetime | None = None, **arguments: Any) -> Json:
         """A verb of `core.deeds.VERBS` with its arguments (`method`, `note`, `until` aware, `days`, `close_if_no_answer`, `wait_type`, `to`, …).
 
-        `session_since` is when the person logged in, aware; what was said before is no resolution (E-31). Returns the item as `show` does.
+        `session_since` is when the person logged in, aware; what was said before is no resolution (E-31). Returns the item as `show` does,
+        with `warnings` where there is something to know (it was given to somebody who is away).
         """
         ask = ask_of(arguments)
 
@@ -60,7 +64,8 @@ class Desk(DraftDesk, ItemFileDesk, EditDesk, InboundDesk, FileDesk, SuppressedD
             scene = replace(self._scene(connection, by), session_since=session_since)
             item = self._item(connection, ref, scene, lock=True)
             decision = act(item, verb, ask, scene, conversations.conversation(connection, item.id))
-            return self._applied(connection, decision, scene)
+            said = warning(scene.setup, address_key(ask.to), scene.now) if ask.to else ""
+            return {**self._applied(connection, decision, scene), **({"warnings": [said]} if said else {})}
 
         return self._durably(deed)
 

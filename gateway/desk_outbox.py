@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from core.absence import present
 from core.decision import Decision, Entry, EntryKind
 from core.mail_edits import edit_of
 from core.on_result import marked_sent
@@ -171,14 +172,14 @@ class OutboxDesk(OutboxViewDesk):
         """What a deed on a mail means for its item: the outbox row is locked first, then the item, as a delivery does it."""
         item = items.load(connection, (item_id,), lock=True)[item_id]
         if deed.event is _E.CANCEL:
-            decision = mail_taken_back(item, message.id, by=scene.by, now=scene.now, people=scene.setup.user_of)
+            decision = mail_taken_back(item, message.id, by=scene.by, now=scene.now, people=present(scene.setup, scene.now, acting=scene.by))
         else:
             facts: dict[str, object] = {"event": str(deed.event), "state": str(message.state), "due_at": message.due_at.isoformat()}
             facts |= {"scheduled_for": message.due_at.isoformat()} if deed.event is _E.EDIT and message.due_at != was.due_at else {}
             line = Entry(item_id, scene.now, EntryKind.DELIVERY, by=scene.by, text=f"Mail: {deed.told}.", facts=facts, outbox_id=message.id)
             decision = Decision(entries=(line,), participants=_newly_tied(was, message, scene))
             if deed.event is _E.ACCEPTED:
-                decision += marked_sent(message, Rules(people=scene.setup.user_of, feedback_window=scene.window(item)), item, scene.now)
+                decision += marked_sent(message, Rules(people=present(scene.setup, scene.now, acting=scene.by), feedback_window=scene.window(item)), item, scene.now)
         self._apply(connection, decision, scene.setup, scene.now)
 
 

@@ -43,7 +43,7 @@ class WaitingDesk(DeskBase):
         author = found.mail.author
         known = Authentication(Dmarc(found.dmarc)) if found.dmarc in list(Dmarc) else Authentication()
         sender = Sender(key=author.key if author is not None else "", authentication=known)
-        return requester(found.mail, sender, scene.setup.connector_named.get(found.connector), scene.setup)[0]
+        return requester(found.mail, sender, scene.setup.connector_named.get(found.connector), scene.setup).person
 
     def _held_on(self, connection: Connection, found: Waiting) -> dict[str, WorkItem]:
         """The items that the message is held on, or whose countdowns it stopped from the quarantine."""

@@ -11,16 +11,18 @@ DRAWN: dict[str, str] = {
     "commands.md": "gateway.cli.drawing",
     "status.md": "core.status_drawing",
     "evidence.md": "core.evidence",
+    "agent-trust.md": "core.agent_trust",
     "outbox.md": "core.outbox_drawing",
     "outcomes.md": "core.outcome_drawing",
     "signs.md": "gateway.routing.signs",
     "bounces.md": "gateway.inbound.bounce_reason",
     "templates.md": "gateway.outbound.template_values",
+    "commands-by-mail.md": "core.command_drawing",
 }
 """File in docs/ → the module whose function `draw` returns it as Markdown."""
 
 NOTE = "Drawn from the code by `guichet docs`; do not edit by hand."
-TITLES = {"signs.md": "Signs of automatic mail", "bounces.md": "Why mail comes back", "evidence.md": "Evidence"}
+TITLES = {"signs.md": "Signs of automatic mail", "bounces.md": "Why mail comes back", "evidence.md": "Evidence", "agent-trust.md": "Who may act by mail"}
 """Titles of those that may be drawn as bare tables."""
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from core.durations import parse_duration
@@ -27,6 +27,18 @@ def parse_past(text: str, zone: str, now: datetime) -> datetime:
     """The aware UTC moment a person means who looks back; without a zone theirs is meant, and a duration counts back from now. Raises Refused."""
     text = text.strip()
     return now - _duration(text) if text.startswith("P") else _local(text, zone)
+
+
+def next_time(clock_time: str, zone: str, now: datetime) -> datetime:
+    """The next moment (aware UTC, after `now`) at which clocks in `zone` show `clock_time` (`HH:MM`).
+
+    On a day on which the clocks jump over it, it is as much later as they jump; of a time that comes twice the first is meant. Raises ValueError.
+    """
+    there = ZoneInfo(zone or "UTC")
+    wanted = time.fromisoformat(clock_time)
+    today = now.astimezone(there).date()
+    moments = (datetime.combine(today + timedelta(days=days), wanted, there).astimezone(UTC) for days in (0, 1, 2))
+    return next(moment for moment in moments if moment > now)
 
 
 def shown_moment(moment: datetime, zone: str) -> str:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
 
+from core.absence import present
 from core.brakes import Brakes
 from core.no_answer import no_answer
 from core.on_time import alarm, due_alarm, received_before
@@ -23,7 +24,7 @@ from core.told import Asked, addressee
 from core.work_item import WorkItem
 from gateway.clock import Clock
 from gateway.connector_kinds import POLLED_KINDS
-from gateway.store import brakes, conversations, due, items, mail_drafts
+from gateway.store import brakes, conversations, due, items, mail_drafts, mail_links
 from gateway.store.engine import Database, is_passing_fault
 from gateway.store.items import StaleItem
 from gateway.store.outbox_claims import any_due
@@ -41,6 +42,8 @@ GRACE = timedelta(seconds=5)
 """How long a stored mail may wait for the worker it was announced to before it is announced again."""
 SWEEP_EVERY = timedelta(seconds=2)
 FORGET_EVERY = timedelta(hours=1)
+LINKS_KEPT = timedelta(days=30)
+"""How long a link that is over still says so to whoever opens it."""
 PUT_ASIDE = timedelta(minutes=5)
 """How long an item whose alarm failed by a fault of ours is left alone, so that it does not hold up the others."""
 
@@ -134,13 +137,14 @@ class Scheduler:
         return len(lying), self._recover(now)
 
     def _forget(self, now: datetime) -> None:
-        """Once an hour: what the brakes counted and no window looks at any more, and drafts that nobody went on with (C-DR-01)."""
+        """Once an hour: what the brakes counted and no window looks at any more, drafts that nobody went on with (C-DR-01), links long over."""
         if self._forgot_at is not None and timedelta(0) <= now - self._forgot_at < FORGET_EVERY:
             return
         self._forgot_at = now
         with self._database.lazy() as connection:
             brakes.prune_counts(connection, now)
             mail_drafts.prune(connection, now)
+            mail_links.prune(connection, now - LINKS_KEPT)
 
     def _ring(self, now: datetime) -> tuple[int, int]:
         self._aside = {item_id: until for item_id, until in self._aside.items() if until > now}
@@ -175,7 +179,7 @@ class Scheduler:
         setup = self._setups.current(connection)
         until = received_before(item)
         behind = until is not None and due.is_behind(connection, _feeder(item, setup), until)
-        decision = alarm(item, now, behind=behind, people=setup.user_of, tell=lambda closed: self._told(connection, item, setup, closed, now))
+        decision = alarm(item, now, behind=behind, people=present(setup, now), tell=lambda closed: self._told(connection, item, setup, closed, now))
         self._apply(connection, decision, setup, now)
         return True
 

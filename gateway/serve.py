@@ -16,12 +16,13 @@ from gateway.worker import INBOUND_QUEUE, OUTBOX_QUEUE
 if TYPE_CHECKING:
     from gateway.inbound.smtp import SmtpDoor
 
-ROLES = ("smtp", "lmtp", "poll", "worker", "dispatch", "scheduler", "web")
+ROLES = ("smtp", "lmtp", "submission", "poll", "worker", "dispatch", "scheduler", "web")
 """Roles that can be served; one process may have all or one (contract section 3)."""
 
 TICK_SECONDS = 0.5
 SWEEP_SECONDS = 1.0
 HANDFUL = 8
+NOTIFY_SECONDS = 0.5
 SENT_COPIES_SECONDS = 3.0
 CHECKPOINT_SECONDS = 30.0
 ALARM_SECONDS = 5.0
@@ -76,6 +77,7 @@ class Service:
             "web": self._web,
             "smtp": self._smtp,
             "lmtp": self._lmtp,
+            "submission": self._submission,
             "poll": self._poll,
         }
         redirected = self.house.setup().redirect_all
@@ -130,6 +132,7 @@ class Service:
     def _scheduler(self) -> None:
         self._stops.append(self.house.scheduler.give_up)
         self._periodic("scheduler", TICK_SECONDS, lambda: self.house.scheduler.tick(self.house.clock.now()))
+        self._periodic("notifier", NOTIFY_SECONDS, lambda: self.house.notifier.run_due(self.house.clock.now()))
         self._periodic("alarms", ALARM_SECONDS, self.house.alarm_watch.turn)  # apart from the clock: a command may take its time
 
     def _web(self) -> None:
@@ -142,6 +145,11 @@ class Service:
 
     def _lmtp(self) -> None:
         self._open(self.house.lmtp_door())
+
+    def _submission(self) -> None:
+        """Only where the settings open it: a role that is served by default must not bring a door that nobody asked for."""
+        if self.house.settings.submission.enabled:
+            self._open(self.house.submission_door())
 
     def _open(self, door: SmtpDoor) -> None:
         """The intake is closed once, after the last door: what is on its way in another one is still to be stored."""

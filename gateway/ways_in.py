@@ -55,6 +55,12 @@ def lmtp_options(settings: Settings) -> SmtpOptions:
     return replace(smtp_options(settings), host=lmtp.host, port=lmtp.port, socket=_place(settings, lmtp.socket), unlimited_peers=EVERYBODY)
 
 
+def submission_options(settings: Settings) -> SmtpOptions:
+    """How the submission door is built: sizes, limits and the certificate are those of the SMTP door."""
+    submission = settings.submission
+    return replace(smtp_options(settings), host=submission.host, port=submission.port)
+
+
 def scan(settings: Settings, database: Database, clock: Clock) -> Callable[[bytes], Scanned] | None:
     """What asks the virus scanner about a file; None where there is none."""
     if not settings.scanner.address:
@@ -97,6 +103,7 @@ def brakes(settings: Settings) -> Brakes:
         per_hour=limits.automatic_per_hour,
         items_per_sender_hour=limits.items_per_sender_hour,
         signed_for=timedelta(days=limits.signed_days),
+        answered_for=timedelta(days=settings.agent_mail.answer_days),
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import functools
 import os
-import socket
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -31,14 +30,8 @@ from core.setup import (
 from gateway.clock import FakeClock, SystemClock
 from gateway.keys import Keys
 from gateway.store.engine import Database
+from tests.ports import free_port as free_port
 from tests.servers import postgres_url
-
-
-def free_port() -> int:
-    """A loopback port that nobody listens on just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def missing(what: str) -> None:
@@ -116,6 +109,11 @@ def _on_server(url: URL, statement: str) -> None:
 
 @pytest.fixture
 def example_setup() -> Setup:
+    """The demo desk."""
+    return demo_desk()
+
+
+def demo_desk() -> Setup:
     """The demo desk as a value: Acme and Globex, a ticket and a case process, two mailboxes, four people."""
     return Setup(
         revision=1,

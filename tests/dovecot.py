@@ -22,6 +22,7 @@ from pathlib import Path
 from types import TracebackType
 
 from tests.outbound import certificates
+from tests.ports import free_port
 
 SBIN = "/usr/sbin:/sbin"
 PASSWORD = "correct horse"
@@ -131,14 +132,6 @@ def _program() -> str | None:
     return shutil.which("dovecot", path=f"{os.environ.get('PATH', '')}:{SBIN}")
 
 
-def _free_ports(count: int) -> list[int]:
-    with contextlib.ExitStack() as stack:
-        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [int(probe.getsockname()[1]) for probe in probes]
-
-
 class Dovecot:
     """An instance with its own folders; use it as a context manager, or `start` and `stop`.
 
@@ -150,7 +143,7 @@ class Dovecot:
 
     def __init__(self, users: Iterable[str] = ("support",), settings: Mapping[str, str] | None = None, more: str = "") -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="guichet-dovecot-"))
-        self.imap, self.imaps, self.pop3, self.pop3s, self.lmtp = _free_ports(5)
+        self.imap, self.imaps, self.pop3, self.pop3s, self.lmtp = (free_port() for _ in range(5))
         self.ca_file = certificates.made()[0]
         self._users = dict.fromkeys(users, PASSWORD)
         self._tokens = dict.fromkeys(users, TOKEN)

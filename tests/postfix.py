@@ -19,6 +19,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from tests.ports import free_port
+
 SBIN = "/usr/sbin:/sbin"
 
 MASTER = """\
@@ -63,12 +65,6 @@ def _postfix() -> str | None:
     return shutil.which("postfix", path=f"{os.environ.get('PATH', '')}:{SBIN}")
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def _door(port: int, settings: Mapping[str, str]) -> str:
     """A listener in master.cf; `{ }` lets values hold blanks."""
     program = settings.get("", "smtpd")
@@ -111,13 +107,13 @@ class Postfix:
         files: Mapping[str, str] | None = None,
     ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="guichet-postfix-"))
-        self.port = _free_port()
+        self.port = free_port()
         self._relay = dict(relay or {})
         self._mailboxes = tuple(mailboxes)
         self._settings = dict(settings or {})
         self._refuse = dict(refuse or {})
         self._files = dict(files or {})
-        self._doors = {name: (_free_port(), dict(more)) for name, more in (doors or {}).items()}
+        self._doors = {name: (free_port(), dict(more)) for name, more in (doors or {}).items()}
 
     def __enter__(self) -> Postfix:
         self._write()

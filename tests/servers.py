@@ -16,11 +16,7 @@ from pathlib import Path
 
 from sqlalchemy.engine import URL, make_url
 
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+from tests.ports import free_port
 
 
 @functools.cache
@@ -49,7 +45,7 @@ class Postgres:
     def __init__(self, binaries: Path, options: str = "") -> None:
         self._binaries = binaries
         self._folder = Path(tempfile.mkdtemp(prefix="guichet-pg-"))
-        self._port = _free_port()
+        self._port = free_port()
         self._as_owner: list[str] = []
         if os.geteuid() == 0:  # PostgreSQL refuses to run as root
             shutil.chown(self._folder, "postgres", "postgres")
@@ -89,7 +85,7 @@ def redis_url() -> str | None:
     binary = shutil.which("redis-server")
     if binary is None:
         return None
-    port = _free_port()
+    port = free_port()
     command = [binary, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--maxmemory-policy", "noeviction"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/")
     atexit.register(_end, process)
@@ -110,7 +106,7 @@ def amqp_url() -> str | None:
 
 def _start_rabbitmq() -> str:
     folder = Path(tempfile.mkdtemp(prefix="guichet-amqp-"))
-    port, epmd, distribution = _free_port(), _free_port(), _free_port()
+    port, epmd, distribution = free_port(), free_port(), free_port()
     as_owner: list[str] = []
     if os.geteuid() == 0:
         shutil.chown(folder, "rabbitmq", "rabbitmq")

@@ -102,7 +102,7 @@ def test_which_file_is_meant(file: Path, folder: Path, monkeypatch: pytest.Monke
     [
         ("port = 2527", "prot = 2527", ", line 8: smtp.prot: unknown key; did you mean “port”?"),
         ("[smtp]", "[smpt]", ", line 7: smpt: unknown key; did you mean “smtp”?"),
-        ('data = "var"', 'zzz = "var"', ", line 2: zzz: unknown key; known here: alarm, broker, data, database, keys,"),
+        ('data = "var"', 'zzz = "var"', ", line 2: zzz: unknown key; known here: agent_mail, alarm, broker, data, database, keys,"),
         ("port = 2527", "port = 99999", ", line 8: smtp.port: input should be less than or equal to 65535, not '99999'."),
         ("port = 2527", 'port = "x"', ", line 8: smtp.port: input should be a valid integer"),
         ('"PT30S"', '"30"', ", line 9: smtp.command_timeout: “30” is not a duration in ISO 8601 such as P5D, PT2H, PT10S or P1DT2H."),

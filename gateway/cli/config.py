@@ -42,7 +42,8 @@ def command() -> None:
 def apply(ctx: click.Context, file: Path, dry_run: bool, remove_routes: bool, by: str | None, as_json: bool) -> None:
     """Make the desk what FILE says, all or nothing; what is not in the file is removed. Applying twice changes nothing.
 
-    Routes made from mails since FILE was exported are named, and removed only with --remove-routes. Exit 2: nothing was changed.
+    Routes made from mails since FILE was exported are named, and removed only with --remove-routes. What people chose for themselves (signature,
+    absence, deputy, by_mail) and FILE does not name stays as it is. Exit 2: nothing was changed.
     """
     from core.refusal import Refused
     from core.setup_parts import diff
@@ -54,14 +55,16 @@ def apply(ctx: click.Context, file: Path, dry_run: bool, remove_routes: bool, by
     with opened(ctx) as house:
         if dry_run:
             with house.database.read() as connection:
-                changes = diff(house.setups.current(connection), desk.setup)
+                current = house.setups.current(connection)
+                changes = diff(current, desk.over(current))
                 said = _would_lose(connection, changes, file)
             if said:
                 click.echo(f"Warning: {said}", err=True)
         else:
             author = _author(house, by)
             with house.database.durable() as connection:
-                changes = house.setups.save(connection, desk.setup, author, house.clock.now())
+                becomes = desk.over(house.setups.locked(connection))
+                changes = house.setups.save(connection, becomes, author, house.clock.now())
                 said = "" if remove_routes else _would_lose(connection, changes, file)
                 if said:
                     raise Refused(said)  # nothing of it was committed

@@ -132,6 +132,8 @@ def do(ctx: click.Context, /, ref: str, verb: str, by: str | None, as_json: bool
 
 
 def _say_item(item: Mapping[str, Any], as_json: bool) -> None:
+    for warning in item.get("warnings", ()):
+        click.echo(f"Warning: {warning}", err=True)
     if as_json:
         say_json(item)
     else:

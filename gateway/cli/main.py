@@ -34,6 +34,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "template": ("template", "Texts of automatic mails: list, show, preview with a real item, values."),
     "canned": ("canned", "Texts that people put into their mails: list, show."),
     "suppressed": ("suppressed", "Addresses that get no automatic mail: list, remove."),
+    "agent-mail": ("agent_mail", "What became of mails by agents, and of those in their names: list."),
     "user": ("user", "The people of the desk."),
     "secret": ("secret", "Passwords and private keys, kept encrypted: set, list, remove."),
     "dkim": ("dkim", "Keys that sign our mail: new, show, check, enable, disable, remove."),

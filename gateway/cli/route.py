@@ -71,7 +71,7 @@ def rehearse(ctx: click.Context, file: Path, last: int, since: str | None, conne
         if connector and connector not in {**setup.connector_named, **desk.setup.connector_named}:
             raise Refused(f"There is no connector “{connector}”.")
         person = acting(house, None)
-        found = _rehearsed(house, desk.setup, Which(last, past_moment(house, person, since), connector))
+        found = _rehearsed(house, desk.over(setup), Which(last, past_moment(house, person, since), connector))
         zone = zone_of(house, person)
     if as_json:
         say_json(found.as_json())

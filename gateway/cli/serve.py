@@ -15,10 +15,11 @@ if TYPE_CHECKING:
     from gateway.bootstrap import House
     from gateway.settings import Settings
 
-ROLES = ("smtp", "lmtp", "poll", "worker", "dispatch", "scheduler", "web")
+ROLES = ("smtp", "lmtp", "submission", "poll", "worker", "dispatch", "scheduler", "web")
 PORTS: Mapping[str, str] = {
     "smtp": "smtp.port (GUICHET_SMTP__PORT)",
     "lmtp": "lmtp.port (GUICHET_LMTP__PORT)",
+    "submission": "submission.port (GUICHET_SUBMISSION__PORT)",
     "web": "web.port (GUICHET_WEB__PORT)",
 }
 """Role that listens → where its port is chosen; its host and port are the settings of the same name."""
@@ -33,7 +34,7 @@ def _roles(_ctx: click.Context, _option: click.Parameter, value: str | None) -> 
 
 
 @click.command()
-@click.option("--roles", callback=_roles, metavar="ROLE,…", help=f"Only these roles: {', '.join(ROLES)}. Without it all; lmtp if it is used.")
+@click.option("--roles", callback=_roles, metavar="ROLE,…", help=f"Only these roles: {', '.join(ROLES)}. Without it all; lmtp if it is used, submission if enabled.")
 @click.pass_context
 def command(ctx: click.Context, roles: tuple[str, ...]) -> None:
     """Serve until SIGTERM or Ctrl-C.
@@ -56,6 +57,7 @@ def command(ctx: click.Context, roles: tuple[str, ...]) -> None:
             require_head(connection)
         if ctx.get_parameter_source("roles") is ParameterSource.DEFAULT and not _wants_lmtp(house):
             roles = tuple(role for role in roles if role != "lmtp")
+        roles = _with_submission(settings, roles, asked=ctx.get_parameter_source("roles") is not ParameterSource.DEFAULT)
         require_free(settings, {role: where for role, where in PORTS.items() if role in roles})
         serve_or_say(house, roles)
     finally:
@@ -66,6 +68,21 @@ def _wants_lmtp(house: House) -> bool:
     """Whether somebody asked for the LMTP door: its settings say something, or a connector takes mail there. Two doors open on their own are one too many."""
     said = any(key.split(".")[0] == "lmtp" for key in house.settings.origins)
     return said or any(connector.incoming.get("kind") == "lmtp" for connector in house.setup().connectors)
+
+
+def _with_submission(settings: Settings, roles: tuple[str, ...], *, asked: bool) -> tuple[str, ...]:
+    """The roles as the submission door can be served. Raises Unusable where it is asked for and not enabled, and where nobody could log in."""
+    from gateway.cli.trouble import Unusable
+
+    if "submission" not in roles:
+        return roles
+    if not settings.submission.enabled:
+        if asked:
+            raise Unusable("The role “submission” is asked for, but its door is not enabled: set submission.enabled (GUICHET_SUBMISSION__ENABLED=true).")
+        return tuple(role for role in roles if role != "submission")
+    if settings.smtp.tls_certificate is None:
+        raise Unusable("The submission door needs a certificate, or nobody can log in: set smtp.tls_certificate, or submission.enabled to false.")
+    return roles
 
 
 def say_settings(settings: Settings) -> None:

@@ -14,7 +14,7 @@ import click
 WIDEST = 60
 """Characters of one cell, where the width of the terminal does not say otherwise; the last of a line may be as long as it likes."""
 
-MOMENTS = ("at", "until", "scheduled_for", "editor_until", "suspended_until")
+MOMENTS = ("at", "until", "scheduled_for", "editor_until", "suspended_until", "absent_until", "valid_from", "valid_until")
 """Names of fields that are moments, besides those that end in `_at`."""
 
 SPACES = "\u00a0\u202f"

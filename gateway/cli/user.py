@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
+from gateway.cli.app_password import app_password
 from gateway.cli.house import acting, as_option, current_setup, json_option, opened
 from gateway.cli.shown import say, say_json, say_table
+from gateway.cli.user_preferences import absent, notify, signing_key
 
 if TYPE_CHECKING:
     from core.setup import Setup, User
@@ -28,6 +30,9 @@ def command() -> None:
     guichet user add ann@your.example --name "Ann Agent" --queue "First line"
     guichet user passwd ann@your.example
     guichet user signature ann@your.example --text signature.txt
+    guichet user absent ann@your.example --until 2026-12-01T09:00 --deputy bob@your.example
+    guichet user notify ann@your.example --digest in_queue
+    guichet user app-password add ann@your.example --name "Thunderbird, laptop"
     """
 
 
@@ -109,7 +114,8 @@ def deactivate(ctx: click.Context, email: str, by: str | None) -> None:
     def left(setup: Setup) -> Setup:
         if address_key(email) not in setup.user_of:
             raise Refused(f"There is no active user “{email}”.")
-        return replace(setup, users=_others(setup, email))
+        without = (replace(one, deputy="") if address_key(one.deputy) == address_key(email) else one for one in _others(setup, email))
+        return replace(setup, users=tuple(without))
 
     with opened(ctx) as house:
         _save(house, left, acting(house, by))
@@ -198,3 +204,7 @@ def _password(from_stdin: bool) -> tuple[str, str]:
 
 def _say_password(email: str, made: str) -> None:
     say(f"{email} has the password {made}" if made else f"{email} has a new password.")
+
+
+for _own in (absent, notify, signing_key, app_password):
+    command.add_command(_own)

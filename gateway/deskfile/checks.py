@@ -11,7 +11,7 @@ from datetime import timedelta
 from core.mail import FREE_MAIL_DOMAINS, address_key
 from core.setup import Connector, Process, Role, Setup
 from gateway import connector_kinds
-from gateway.deskfile import forms, outgoing_checks, profile_checks, route_checks, sending_checks, word_checks
+from gateway.deskfile import forms, outgoing_checks, preference_checks, profile_checks, route_checks, sending_checks, word_checks
 from gateway.deskfile.forms import Found
 
 LONGEST_TEXT = 100_000
@@ -190,6 +190,7 @@ CHECKS: tuple[Callable[[Setup], Found], ...] = (
     names,
     companies,
     people,
+    preference_checks.preferences,
     retry_templates,
     connectors,
     desk,

@@ -8,7 +8,7 @@ import inspect
 import textwrap
 import typing
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -33,7 +33,7 @@ _ABOUT_DESK = {
     "default_connector": "Sends what no other connector's address matches.",
     "unmonitored_address": "An address of ours that nobody reads.",
 }
-_TYPES = {str: "text", bool: "true or false", int: "number", timedelta: "duration", list: "list of texts"}
+_TYPES = {str: "text", bool: "true or false", int: "number", timedelta: "duration", datetime: "date and time with its zone", list: "list of texts"}
 
 
 def draw() -> str:
@@ -92,6 +92,8 @@ def _table(title: str, kind: type, said: Mapping[str, str], *, apart: frozenset[
 def _form(hint: Any) -> str:
     if typing.get_origin(hint) is tuple:
         inner = typing.get_args(hint)[0]
+        if isinstance(inner, type) and issubclass(inner, StrEnum):
+            return f"list of {_form(inner)}"
         return "list of durations" if inner is timedelta else "list of texts"
     if typing.get_origin(hint) is dict:
         return "table"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from core.plain import PlainTrouble, from_plain
 from core.setup import Setup
 from core.setup_parts import Desk
 from core.signature import LONGEST_HTML
-from gateway.deskfile import checks
+from gateway.deskfile import checks, personal
 from gateway.deskfile.sections import SECTIONS, Section
 from gateway.toml_lines import TomlTrouble, line_of, read_toml
 
@@ -25,10 +25,15 @@ class DeskTrouble(Exception):
 
 @dataclass(frozen=True, slots=True)
 class DeskFile:
-    """A desk file as read: the setup (ids empty) and sentences about what is probably not meant."""
+    """A desk file as read: the setup (ids empty), sentences about what is probably not meant, and which of people's own choices it names."""
 
     setup: Setup
     warnings: tuple[str, ...]
+    named: personal.Named = field(default_factory=dict)
+
+    def over(self, current: Setup) -> Setup:
+        """The setup that applying the file makes of `current`: what people chose for themselves and the file does not name stays."""
+        return personal.keeping(self.setup, current, self.named)
 
 
 def read_desk(file: Path) -> DeskFile:
@@ -49,7 +54,7 @@ def read_desk(file: Path) -> DeskFile:
     for check in checks.CHECKS:
         for path, said in check(setup):
             raise DeskTrouble(sentence(path, said))
-    return DeskFile(setup, tuple(sentence(path, said) for path, said in checks.warnings(setup)))
+    return DeskFile(setup, tuple(sentence(path, said) for path, said in checks.warnings(setup)), personal.named_in(tables))
 
 
 def setup_of(tables: Mapping[str, Any]) -> Setup:

@@ -13,7 +13,7 @@ from gateway.deskfile.sections import SECTIONS, values_of
 TITLE = "# The desk: everything administrators configure. Apply it with: guichet config apply FILE"
 
 
-_NESTED = frozenset({"when", "unless", "profile"})
+_NESTED = frozenset({"when", "unless", "profile", "by_mail"})
 """Tables in a table: written only as far as they say something."""
 
 

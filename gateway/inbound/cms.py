@@ -5,54 +5,54 @@ A walk through BER, definite and indefinite lengths, no deeper than the format n
 
 from __future__ import annotations
 
-_SIGNED = bytes.fromhex("2a864886f70d010702")
+SIGNED = bytes.fromhex("2a864886f70d010702")
 _KINDS = {
-    _SIGNED: "smime_signed",
+    SIGNED: "smime_signed",
     bytes.fromhex("2a864886f70d010703"): "smime_encrypted",
     bytes.fromhex("2a864886f70d0109100117"): "smime_encrypted",  # authEnvelopedData (RFC 5083)
 }
-_SEQUENCE, _SET, _OID, _OCTETS, _EXPLICIT, _CONSTRUCTED = 0x30, 0x31, 0x06, 0x04, 0xA0, 0x20
+SEQUENCE, SET, OID, OCTETS, EXPLICIT, _CONSTRUCTED = 0x30, 0x31, 0x06, 0x04, 0xA0, 0x20
 _DEEPEST = 8
 _MOST_PIECES = 100_000
 
 
-class _Malformed(Exception):
+class Malformed(Exception):
     """No BER, or more of it than is read."""
 
 
 def cms_kind(data: bytes) -> str:
     """`smime_signed`, `smime_encrypted`, or '' for anything else; the first octets are enough."""
     try:
-        at, _ = _opened(data, 0, _SEQUENCE)
-        start, end = _opened(data, at, _OID)
+        at, _ = opened(data, 0, SEQUENCE)
+        start, end = opened(data, at, OID)
         return _KINDS.get(data[start:end], "")
-    except _Malformed:
+    except Malformed:
         return ""
 
 
 def signed_content(data: bytes) -> bytes | None:
     """The signed octets inside a SignedData, None where there are none."""
     try:
-        inside, _ = _opened(data, 0, _SEQUENCE)
-        start, end = _opened(data, inside, _OID)
-        if data[start:end] != _SIGNED:
+        inside, _ = opened(data, 0, SEQUENCE)
+        start, end = opened(data, inside, OID)
+        if data[start:end] != SIGNED:
             return None
-        inside, _ = _opened(data, end, _EXPLICIT)
-        inside, _ = _opened(data, inside, _SEQUENCE)
-        after_version = _after(data, inside)
-        content, _ = _opened(data, _after(data, after_version), _SEQUENCE)
-        inside, _ = _opened(data, _after(data, content), _EXPLICIT)
+        inside, _ = opened(data, end, EXPLICIT)
+        inside, _ = opened(data, inside, SEQUENCE)
+        after_version = after(data, inside)
+        content, _ = opened(data, after(data, after_version), SEQUENCE)
+        inside, _ = opened(data, after(data, content), EXPLICIT)
         pieces: list[bytes] = []
         _collect(data, inside, len(data), 0, pieces)
         return b"".join(pieces)
-    except _Malformed:
+    except Malformed:
         return None
 
 
-def _head(data: bytes, at: int) -> tuple[int, int, int]:
+def head(data: bytes, at: int) -> tuple[int, int, int]:
     """Tag, first octet of the content, and its end; -1 for a content that ends where two zero octets say so."""
     if at + 2 > len(data) or at < 0:
-        raise _Malformed
+        raise Malformed
     tag, length = data[at], data[at + 1]
     at += 2
     if length == 0x80 and tag & _CONSTRUCTED:
@@ -60,48 +60,48 @@ def _head(data: bytes, at: int) -> tuple[int, int, int]:
     if length >= 0x80:
         octets = length & 0x7F
         if not 1 <= octets <= 4 or at + octets > len(data):
-            raise _Malformed
+            raise Malformed
         length = int.from_bytes(data[at : at + octets], "big")
         at += octets
     return tag, at, at + length
 
 
-def _opened(data: bytes, at: int, wanted: int) -> tuple[int, int]:
-    tag, start, end = _head(data, at)
+def opened(data: bytes, at: int, wanted: int) -> tuple[int, int]:
+    tag, start, end = head(data, at)
     if tag != wanted:
-        raise _Malformed
+        raise Malformed
     return start, end
 
 
-def _after(data: bytes, at: int, depth: int = 0) -> int:
+def after(data: bytes, at: int, depth: int = 0) -> int:
     """Where the next element begins."""
-    _, start, end = _head(data, at)
+    _, start, end = head(data, at)
     if end >= 0:
         return end
     if depth > _DEEPEST:
-        raise _Malformed
+        raise Malformed
     for _ in range(_MOST_PIECES):
         if data[start : start + 2] == b"\0\0":
             return start + 2
-        start = _after(data, start, depth + 1)
-    raise _Malformed
+        start = after(data, start, depth + 1)
+    raise Malformed
 
 
 def _collect(data: bytes, at: int, most: int, depth: int, pieces: list[bytes]) -> int:
     """An octet string, whole or in pieces, and where what follows it begins. Nothing reaches beyond what it stands in (`most`), so that no octet counts twice."""
-    tag, start, end = _head(data, at)
+    tag, start, end = head(data, at)
     inside = most if end < 0 else min(end, most)
-    if tag == _OCTETS:
+    if tag == OCTETS:
         pieces.append(data[start:inside])
         return inside
-    if tag != _OCTETS | _CONSTRUCTED or depth > _DEEPEST:
-        raise _Malformed
+    if tag != OCTETS | _CONSTRUCTED or depth > _DEEPEST:
+        raise Malformed
     for _ in range(_MOST_PIECES):
         if end < 0 and data[start : start + 2] == b"\0\0":
             return start + 2
         if end >= 0 and start >= inside:
             return inside
         if start >= inside:
-            raise _Malformed
+            raise Malformed
         start = _collect(data, start, inside, depth + 1, pieces)
-    raise _Malformed
+    raise Malformed

@@ -92,7 +92,7 @@ class Conversation(Wire):
         if reply:
             reply = self._counted(reply)
             if reply[0] in "45":
-                log.info(f"{self.door_name}_refused", extra={"peer": self.address, "command": line[:LOGGED].decode("utf-8", "replace"), "reply": reply})
+                log.info(f"{self.door_name}_refused", extra={"peer": self.address, "command": self.logged(line), "reply": reply})
             await self.push(reply)
 
     async def _reply_to(self, verb: str, argument: str | None) -> str:
@@ -108,6 +108,10 @@ class Conversation(Wire):
             return REPLIES["not_implemented" if verb in NOT_IMPLEMENTED else "unknown_verb"]
         reply: str = await getattr(self, f"smtp_{verb}")(argument)
         return reply
+
+    def logged(self, line: bytes) -> str:
+        """A refused command as the log keeps it: never what a client says to log in, wherever it says it."""
+        return line[:LOGGED].decode("utf-8", "replace") if line[:4].upper() != b"AUTH" else "AUTH"
 
     def refused_line(self, reply: str) -> str:
         return self._counted(REPLIES[reply])
@@ -128,10 +132,12 @@ class Conversation(Wire):
         return self._greeted(hostname, self._offers())
 
     def _offers(self) -> str:
-        offers = [self._rules.hostname, f"SIZE {self._rules.max_size}", "8BITMIME", "SMTPUTF8", "PIPELINING", "ENHANCEDSTATUSCODES"]
-        if self._tls is not None and not self.in_tls:
-            offers.append("STARTTLS")
+        offers = [self._rules.hostname, *self._extensions()]
         return "\r\n".join([f"250-{offer}" for offer in offers[:-1]] + [f"250 {offers[-1]}"])
+
+    def _extensions(self) -> list[str]:
+        offers = [f"SIZE {self._rules.max_size}", "8BITMIME", "SMTPUTF8", "PIPELINING", "ENHANCEDSTATUSCODES"]
+        return [*offers, "STARTTLS"] if self._tls is not None and not self.in_tls else offers
 
     async def smtp_HELO(self, hostname: str) -> str:
         return self._greeted(hostname, f"250 {self._rules.hostname}")
@@ -223,8 +229,13 @@ class Conversation(Wire):
         return REPLIES[content.refusal] if content.refusal else await self._hand_in(content)
 
     async def _hand_in(self, content: DataReader) -> str:
+        """The answer to a whole mail."""
+        return await self._stored(self._arrival(content.content()))
+
+    async def _stored(self, arrival: Arrival) -> str:
         """Wait for the commit. A client that leaves meanwhile takes its mail back if the commit has not begun; it will send it again."""
-        future = self._front.intake.submit(self._arrival(content.content()))
+        future = self._front.intake.submit(arrival)
+        del arrival
         self._untimed = True
         try:
             async with asyncio.timeout(self._rules.answer_timeout):

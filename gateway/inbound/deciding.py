@@ -21,6 +21,7 @@ from core.work_item import WorkItem
 from gateway.clock import Clock
 from gateway.inbound.facts import FactReader, NotYet, Read
 from gateway.inbound.flooding import Flooding
+from gateway.inbound.signed_by import SignedBy
 from gateway.keys import Keys
 from gateway.routing.authentication import Authentication
 from gateway.routing.facts import Facts
@@ -42,7 +43,7 @@ class Decided:
     """One mail decided but not written."""
 
     mail: Mail
-    """With its real author, where a list of our own rewrote it."""
+    """With its real author, where a list of our own rewrote it, and without the line by which one of our people chose a process."""
     setup: Setup
     read: Read
     resolution: Resolution
@@ -63,16 +64,27 @@ class Decider:
         self._clock = clock
         self._ring = ring
 
-    def decide(self, connection: Connection, claimed: Claimed, mail: Mail, now: datetime, *, writes: bool = True, checked: Authentication | None = None) -> Decided:
+    def decide(
+        self,
+        connection: Connection,
+        claimed: Claimed,
+        mail: Mail,
+        now: datetime,
+        *,
+        writes: bool = True,
+        checked: Authentication | None = None,
+        signed: SignedBy | None = None,
+    ) -> Decided:
         """Facts → routing → core. Without `writes` nothing is taken: references read as numbers that do not exist."""
         setup = self.setups.current(connection)
         author = self.reader.author(mail, claimed.envelope, setup, checked)
         mail, known = author.mail, author.authentication
         parent_may_come = writes and self._parent_may_come(connection, claimed, mail, now)
-        read = self.reader.read(connection, claimed.id, mail, claimed.envelope, setup, now, lock=writes, checked=known, said=author.said)
+        read = self.reader.read(connection, claimed.id, mail, claimed.envelope, setup, now, lock=writes, checked=known, said=author.said, signed=signed)
         if writes and self._ring_late(connection, read, claimed, now):
-            read = self.reader.read(connection, claimed.id, mail, claimed.envelope, setup, now, lock=writes, checked=known, said=author.said)
+            read = self.reader.read(connection, claimed.id, mail, claimed.envelope, setup, now, lock=writes, checked=known, said=author.said, signed=signed)
         read, resolution = self._resolved(connection, claimed, mail, read, now)
+        mail = resolution.shown or mail
         if parent_may_come and resolution.new_items and all(verdict.evidence is Evidence.NONE for verdict in resolution.verdicts):
             raise NotYet(claimed.id)
         mail_facts = self._replayed(connection, claimed, read.mail_facts) if claimed.replayed else read.mail_facts
@@ -124,18 +136,19 @@ class Decider:
         )
 
 
-def settlement(mail: Mail, decided: Decided, standing: Standing) -> Settlement:
-    """What is written of the message itself; its author is the one that was decided for."""
-    facts, verdicts = decided.read.facts, decided.outcome.verdicts
+def settlement(decided: Decided, standing: Standing) -> Settlement:
+    """What is written of the message itself, as it was decided."""
+    mail, facts, verdicts = decided.mail, decided.read.facts, decided.outcome.verdicts
     duplicates = {(verdict.connector, verdict.recipient) for verdict in verdicts if verdict.action is Action.DUPLICATE}
     keys = ((recipient.connector, recipient.key) for recipient in facts.recipients)
     return Settlement(
-        mail=replace(mail, from_=decided.mail.from_),
+        mail=mail,
         verdicts=verdicts,
         trace=decided.trace,
         classification=decided.resolution.classification.kind.value,
         keys=tuple(key for key in keys if key not in duplicates and not _taken_before(mail, facts, key)),
         standing=standing,
+        prints=decided.read.prints,
     )
 
 

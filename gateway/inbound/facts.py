@@ -17,13 +17,15 @@ from core.refs import references_in_subject
 from core.setup import Connector, RouteEffect, Setup
 from core.verdict import Resolution
 from core.work_item import WorkItem
+from gateway.inbound.answered import Person, answered, contact_on, person, seen
 from gateway.inbound.mail_returned import mail_returned
 from gateway.inbound.signatures import Signatures
+from gateway.inbound.signed_by import SignedBy
 from gateway.inbound.targets import MOST_ITEMS, targets_of
 from gateway.keys import Keys
 from gateway.routing.authentication import Authentication
 from gateway.routing.classify import is_null_sender
-from gateway.routing.facts import Facts, Outgoing, Sender, Taken, Target
+from gateway.routing.facts import Answered, Facts, Outgoing, Sender, Taken, Target
 from gateway.routing.match import message_ids
 from gateway.routing.own_lists import Author, real_author
 from gateway.routing.recipients import Recipient, Strange, recipients
@@ -42,6 +44,8 @@ class Read:
 
     facts: Facts
     mail_facts: MailFacts
+    prints: tuple[str, ...] = ()
+    """Of a mail that surely is by one of our people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +85,12 @@ class FactReader:
         lock: bool = False,
         checked: Authentication | None = None,
         said: str = "",
+        signed: SignedBy | None = None,
     ) -> Read:
         """Everything routing asks. Raises NotYet for a report about a mail that is just being sent.
 
         `checked` is what is known of the author already (`author`), `said` how it was found; without it the servers in front are asked here.
+        `signed`: by whose registered key the mail was signed.
         `lock` keeps the items pointed to from changing until the transaction ends, so that two answers at one moment open one follow-up, and
         the mails that wait on them, so that a mail is either overtaken or has left.
         """
@@ -92,14 +98,18 @@ class FactReader:
         received_at = envelope.received_at or now
         named = self._named(connection, mail, envelope, setup, received_at)
         returned, untied = self._returned(connection, mail, named)
-        targets = targets_of(connection, _pointed(named, returned), {} if lock else {item.id: item for item in named.by_ref.values()}, lock=lock)
-        people = _people(connection, mail)
         known = checked or judge(mail, envelope, _connectors(named.ours, setup))
+        whose = person(mail, envelope, setup, known, signed)
+        answers = answered(connection, self._keys, self._brakes, mail, named.ours, received_at, by_user=bool(whose.user))
+        pointed = _pointed(named, returned) | ({answers.item_id} if answers is not None and answers.item_id else set())
+        targets = targets_of(connection, pointed, {} if lock else {item.id: item for item in named.by_ref.values()}, lock=lock)
+        people = _people(connection, mail)
         sender = self._sender(connection, mail, setup, people, known, judged=bool(targets), said=said)
         facts = self._facts(connection, inbound_id, mail, envelope, setup, named, targets, sender, returned, untied, received_at)
+        facts = _of_person(connection, facts, mail, envelope, whose, answers)
         copies = _copies(connection, inbound_id, mail, named.known) if mail.message_id in named.known else ()
         mail_facts = self._mail_facts(facts, mail, people, copies, returned)
-        return Read(facts, replace(mail_facts, unsent=outbox_rows.unsent_of(connection, targets)) if targets else mail_facts)
+        return Read(facts, replace(mail_facts, unsent=outbox_rows.unsent_of(connection, targets)) if targets else mail_facts, whose.prints)
 
     def author(self, mail: Mail, envelope: Envelope, setup: Setup, checked: Authentication | None) -> Author:
         """The mail with its real author, where a list of our own rewrote it, and what is known of them; reads nothing."""
@@ -227,6 +237,19 @@ class FactReader:
             same_mail=copies,
             returned=returned,
         )
+
+
+def _of_person(connection: Connection, facts: Facts, mail: Mail, envelope: Envelope, whose: Person, answers: Answered | None) -> Facts:
+    """The facts with what is known of one of our people who may have written it."""
+    return replace(
+        facts,
+        answered=answers,
+        user=whose.user,
+        proof=whose.proof,
+        submitted_by=envelope.submitted_by,
+        contact_on=contact_on(connection, whose.user, facts.targets),
+        seen=seen(connection, facts.inbound_id, mail, whose),
+    )
 
 
 def _pointed(named: _Named, returned: OutboxMessage | None) -> frozenset[str]:

@@ -103,6 +103,27 @@ class Peers:
         return any(known in network for network in self._unlimited)
 
 
+class Allowance:
+    """So many times within so many seconds, for each of those that are counted. `now` is always a monotonic time in seconds."""
+
+    def __init__(self, most: int, seconds: float) -> None:
+        self._most = most
+        self._minutes = seconds / 60
+        self._buckets: dict[str, _Bucket] = {}
+
+    def take(self, whose: str, now: float) -> bool:
+        """One time more; False where none is left for now."""
+        if len(self._buckets) >= MAX_TRACKED:
+            _forget_rested(self._buckets, now / self._minutes)
+        return self._buckets.setdefault(whose, _Bucket(self._most, now / self._minutes)).draw(self._most, now / self._minutes)
+
+    def give_back(self, whose: str) -> None:
+        """What was taken a moment ago does not count."""
+        bucket = self._buckets.get(whose)
+        if bucket is not None:
+            bucket.tokens += 1
+
+
 def _forget_rested(buckets: dict[str, _Bucket], now: float) -> None:
     """Buckets untouched for a minute are full again; if that frees little, all go: memory is bounded before fairness."""
     for peer in [peer for peer, bucket in buckets.items() if now - bucket.at >= 60]:

@@ -28,6 +28,7 @@ from gateway.inbound.facts import NotYet
 from gateway.inbound.given_back import GivenBack
 from gateway.inbound.inspection import Inspect, Inspection, NotInspected, uninspected
 from gateway.inbound.quarantine import stopped
+from gateway.inbound.signed_by import SignedBy, signed_by
 from gateway.keys import Keys
 from gateway.store import inbound_claims, inbounds
 from gateway.store.engine import Database, is_passing_fault
@@ -237,23 +238,31 @@ class Processor:
                 raw = inbounds.raw(connection, claimed.id)
         mail = self._read_mail(raw)
         inspection = self._inspect(raw, mail, claimed.envelope)
+        signed = self._signed_by(raw, mail, claimed.envelope)
         del raw, mail
         for left in range(TRIES, 0, -1):
             try:
-                return self._decide_and_write(claimed, inspection)
+                return self._decide_and_write(claimed, inspection, signed)
             except (StaleItem, TakenMeanwhile, IntegrityError):
                 if left == 1:
                     raise
         raise AssertionError("unreachable")
 
-    def _decide_and_write(self, claimed: Claimed, inspection: Inspection) -> InboundState:
-        mail = inspection.mail
+    def _signed_by(self, raw: bytes, mail: Mail, envelope: Envelope) -> SignedBy | None:
+        """By whose registered key a mail was signed; only one that is signed costs a look."""
+        if not mail.protection:
+            return None
+        with self._database.read() as connection:
+            setup = self._setups.current(connection)
+        return signed_by(raw, mail, setup, received_at=envelope.received_at)
+
+    def _decide_and_write(self, claimed: Claimed, inspection: Inspection, signed: SignedBy | None) -> InboundState:
         now = self._clock.now()
         with self._database.lazy() as connection:
-            decided = self._decider.decide(connection, claimed, mail, now, checked=inspection.authentication)
+            decided = self._decider.decide(connection, claimed, inspection.mail, now, checked=inspection.authentication, signed=signed)
             decision = decided.outcome.decision + self._carried_out(connection, claimed, decided, now)
             applied = self._apply(connection, decision, decided.setup, now)
-            settled = settlement(mail, decided, inbounds.standing(connection, claimed.id) if claimed.replayed else Standing())
+            settled = settlement(decided, inbounds.standing(connection, claimed.id) if claimed.replayed else Standing())
             inbounds.settle(connection, claimed, settled, now)
         refs = ",".join(item.ref for item in applied.items)
         log.info("processed", extra={"inbound_id": claimed.id, "state": settled.state.value, "items": refs})
@@ -262,14 +271,14 @@ class Processor:
         return settled.state
 
     def _carried_out(self, connection: Connection, claimed: Claimed, decided: Decided, now: datetime) -> Decision:
-        """What a mail by one of our people does, once however many addresses of ours it is for."""
-        verdict = next((one for one in decided.outcome.verdicts if one.action in BY_AGENT), None)
-        if verdict is None:
-            return Decision()
-        agent_mail = AgentMail(
-            claimed.id, decided.mail, verdict, decided.resolution.classification, claimed.envelope, lambda: inbounds.raw(connection, claimed.id)
-        )
-        return self._by_agent(connection, agent_mail, decided.setup, now)
+        """What a mail by one of our people does: once for each item, however many addresses of ours it is for."""
+        made = Decision()
+        for verdict in {(one.action, one.item_id, one.refused): one for one in reversed(decided.outcome.verdicts) if one.action in BY_AGENT}.values():
+            agent_mail = AgentMail(
+                claimed.id, decided.mail, verdict, decided.resolution.classification, claimed.envelope, lambda: inbounds.raw(connection, claimed.id)
+            )
+            made = made + self._by_agent(connection, agent_mail, decided.setup, now)
+        return made
 
     # ------------------------------------------------------------ explaining
 
@@ -288,7 +297,9 @@ class Processor:
             inspection = Inspection(mail)
         with self._database.read() as connection:
             claimed = Claimed("", 0, asked, self._holder)
-            return explanation(self._decider.decide(connection, claimed, inspection.mail, now, writes=False, checked=inspection.authentication))
+            signed = signed_by(raw, mail, self._setups.current(connection), received_at=asked.received_at) if mail.protection else None
+            decided = self._decider.decide(connection, claimed, inspection.mail, now, writes=False, checked=inspection.authentication, signed=signed)
+            return explanation(decided)
 
     # ------------------------------------------------------------ quarantine
 

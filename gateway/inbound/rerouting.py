@@ -30,6 +30,9 @@ class _NoSignatures(Keys):
     def verified_bounce_tag(self, tag: str) -> str:
         return ""
 
+    def verified_agent_tag(self, tag: str) -> str:
+        return ""
+
 
 _READER = FactReader(_NoSignatures((bytes(32),)), Brakes())
 
@@ -45,4 +48,4 @@ def rerouted(connection: Connection, inbound_id: str, mail: Mail, envelope: Enve
 
 def unmatched(facts: Facts) -> Facts:
     """The facts without anything that a mail can point to."""
-    return replace(facts, signed=frozenset(), known={}, by_ref={}, targets={}, taken={}, is_own=False, own=None, returned=None)
+    return replace(facts, signed=frozenset(), known={}, by_ref={}, targets={}, taken={}, is_own=False, own=None, returned=None, answered=None)

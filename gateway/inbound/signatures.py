@@ -34,9 +34,12 @@ class Signatures:
         return frozenset(verified.keys() - old), frozenset(old)
 
     def verified(self, recipient: Recipient) -> Recipient:
-        """The recipient with what its plus-tag says, if we signed it: a reference, or which mail of ours it is the bounce address of."""
+        """The recipient with what its plus-tag says, if we signed it: a reference, or which mail of ours it is the bounce address or the agent's address of."""
         if "." not in recipient.tag:
             return recipient
+        told = self.keys.verified_agent_tag(recipient.tag)
+        if told:
+            return replace(recipient, agent_of=told)
         ref = self.keys.verified_reply_tag(recipient.tag)
         return replace(recipient, signed_ref=ref) if ref else replace(recipient, bounce_of=self.keys.verified_bounce_tag(recipient.tag))
 

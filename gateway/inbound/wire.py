@@ -267,6 +267,10 @@ class Wire(SMTP):
         """
         await self.push(REPLIES["start_tls"])
         self._flush()
+        await self.shake_hands(context)
+
+    async def shake_hands(self, context: SSLContext) -> None:
+        """TLS from here on. A failed handshake: Gone."""
         try:
             transport = await self.loop.start_tls(self._writing(), self, context, server_side=True, ssl_handshake_timeout=HANDSHAKE_SECONDS)
         except OSError as fault:  # SSLError and TimeoutError are OSErrors

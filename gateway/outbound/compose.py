@@ -57,6 +57,8 @@ ANSWERED = frozenset({Purpose.NOTIFICATION, Purpose.CONFIRMATION, Purpose.REFUSA
 
 UNSUBSCRIBE = "unsubscribe"
 """The fact of a draft that holds the URL which ends such mails with one POST (RFC 8058)."""
+LIST = "list"
+"""The fact of a draft that says which of the things that people choose to be told it is: mail programs sort by it (RFC 2919)."""
 
 _IMPORTANCE = {Importance.HIGH: ["Importance: high", "X-Priority: 2 (High)"], Importance.LOW: ["Importance: low", "X-Priority: 4 (Low)"]}
 _ANSWERS = ("re:", "re :", "aw:", "sv:", "antw:", "ré:", "réf:", "rép:")
@@ -87,7 +89,7 @@ def seal(draft: Draft, connector: Connector, setup: Setup, keys: Keys, *, ref: s
         lines.append(address_field("Reply-To", (Address(back, sender.name),)))
     if draft.system_generated:
         lines += [f"Auto-Submitted: {AUTO_SUBMITTED[draft.purpose]}", "X-Auto-Response-Suppress: All", language_field("Content-Language", language)]
-    lines += _unsubscribe(draft)
+    lines += _list_fields(draft, sender)
     lines += [*_IMPORTANCE.get(draft.importance, ()), "MIME-Version: 1.0"]
     return Sealed(
         bytes="\r\n".join([*filter(None, lines), ""]).encode("utf-8", "replace") + body(draft.id, text, html, files),
@@ -163,12 +165,13 @@ def _envelope_sender(draft: Draft, sender: str, back: str, mailbox: Connector, k
     return plus_tagged(box.address, keys.bounce_tag(draft.id)) or plain
 
 
-def _unsubscribe(draft: Draft) -> list[str]:
-    """RFC 2369 and RFC 8058; only ever a URL of ours, which has no blanks and no brackets."""
-    url = draft.facts.get(UNSUBSCRIBE, "")
-    if draft.purpose not in TO_AGENTS or not url:
+def _list_fields(draft: Draft, sender: Address) -> list[str]:
+    """RFC 2919, RFC 2369 and RFC 8058; only ever names and a URL of ours, which have no blanks and no brackets."""
+    if draft.purpose not in TO_AGENTS:
         return []
-    return [f"List-Unsubscribe: <{one_line(url)}>", "List-Unsubscribe-Post: List-Unsubscribe=One-Click"]
+    name, url = draft.facts.get(LIST, ""), draft.facts.get(UNSUBSCRIBE, "")
+    fields = [f"List-Id: <{one_line(name)}.notifications.{sender.domain}>"] if name else []
+    return [*fields, f"List-Unsubscribe: <{one_line(url)}>", "List-Unsubscribe-Post: List-Unsubscribe=One-Click"] if url else fields
 
 
 def _destinations(draft: Draft) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from core.absence import present
 from core.brakes import Brakes
 from core.decision import Decision
 from core.delivery import Delivery, Meaning
@@ -115,7 +116,7 @@ class Settler:
         """
         if not message.attempts or not cancels_itself(message) or not outboxes.warnings_on(connection, message).sentences:
             return False
-        self._apply(connection, cancelled_late(_item_of(connection, message), message, now, people=setup.user_of), setup, now)
+        self._apply(connection, cancelled_late(_item_of(connection, message), message, now, people=present(setup, now)), setup, now)
         log.info("cancelled_itself", extra={"outbox_id": message.id})
         return True
 
@@ -176,15 +177,16 @@ class Settler:
         log.info("attempt_settled", extra=facts)
 
     def _may_be_told(self, connection: Connection, author: str, now: datetime) -> bool:
-        lately, _ = brakes.lately(connection, NOTICES, None, author, now)
-        return lately.sender < NOTICES.per_sender_day
+        lately, suppressed = brakes.lately(connection, NOTICES, None, author, now)
+        return lately.sender < NOTICES.per_sender_day and not suppressed
 
     def _rules(self, message: OutboxMessage, setup: Setup, item: WorkItem | None, rests_until: datetime | None = None) -> Rules:
         connector = setup.connector_named.get(message.connector)
         process = setup.process_by_id.get(item.process_id) if item is not None else None
         policy = UnknownPolicy.HOLD if connector is None else unknown_policy(connector, system_generated=message.system_generated)
         waits: dict[str, Any] = {} if process is None else {"feedback_window": process.feedback_window}
-        return Rules(_intervals(message), policy, people=setup.user_of, jitter=self._clock.jitter(), rests_until=rests_until, **waits)
+        people = present(setup, self._clock.now())
+        return Rules(_intervals(message), policy, people=people, jitter=self._clock.jitter(), rests_until=rests_until, **waits)
 
 
 def _customer_wrote(connection: Connection, message: OutboxMessage) -> bool:

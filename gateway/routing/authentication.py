@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+from core.agent_trust import Proof
 from core.mail import Mail, domain_key
 
 HEADER = "authentication-results"
@@ -32,6 +33,8 @@ class Authentication:
 
     dmarc: Dmarc = Dmarc.NONE
     because: str = "no trusted server said anything about the sender"
+    proof: str = ""
+    """The `core.agent_trust.Proof` that it is for one of our own people; '' where it is good enough for customers only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,13 @@ def passed_for(mail: Mail, server: str, judged: str) -> Authentication:
     domain, judged = next(iter(domains)), domain_key(judged)
     if judged and judged != domain:
         return Authentication(because=f"DMARC passed for {judged}, but the mail is from {domain}")
-    return Authentication(Dmarc.PASS, f"{server or 'the trusted server'} says that DMARC passed for {domain}")
+    proof = Proof.DMARC if judged and has_one_author(mail) else ""
+    return Authentication(Dmarc.PASS, f"{server or 'the trusted server'} says that DMARC passed for {domain}", proof)
+
+
+def has_one_author(mail: Mail) -> bool:
+    """Whether From is there once, with one address: else the server in front may have judged another author than the one that counts here."""
+    return len(mail.from_) == 1 and len(mail.header_all("From")) <= 1
 
 
 def trusted_results(mail: Mail, wanted: Collection[str]) -> Iterator[tuple[str, tuple[Result, ...]]]:

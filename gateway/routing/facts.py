@@ -81,6 +81,10 @@ class Answered:
     at: datetime
     purpose: str
     by_address: bool = False
+    subject: str = ""
+    """Of that mail."""
+    outdated: bool = False
+    """It is older than answers are taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,5 +125,9 @@ class Facts:
     """What shows that it is theirs: a `core.agent_trust.Proof`, '' = nothing does."""
     submitted_by: str = ""
     """Address key of our user who logged in to hand it in."""
+    contact_on: frozenset[str] = frozenset()
+    """Ids of the items that `user` is a contact of: there they are a customer like any other."""
+    seen: str = ""
+    """`copy` or `replayed` (`core.agent_trust.Distrust`) where a mail of theirs with the same prints came before."""
     untied: str = ""
     """Why a report that names a mail of ours is tied to none; '' where it is, or names none."""

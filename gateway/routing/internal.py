@@ -6,8 +6,9 @@ writes its own, so that they are believed where all of them are there exactly on
 
 from __future__ import annotations
 
+from core.agent_trust import Proof
 from core.mail import Mail, domain_key
-from gateway.routing.authentication import HEADER, Authentication, Dmarc, Result, passed_for, read
+from gateway.routing.authentication import HEADER, Authentication, Dmarc, Result, has_one_author, passed_for, read
 
 AUTH_AS = "x-ms-exchange-organization-authas"
 AUTH_SOURCE = "x-ms-exchange-organization-authsource"
@@ -26,7 +27,7 @@ def internal(mail: Mail, tenant: str) -> Authentication | None:
         return None
     if len({address.domain for address in mail.from_}) != 1:
         return None
-    return Authentication(Dmarc.PASS, f"{SERVER} says that it was written inside our own tenant")
+    return Authentication(Dmarc.PASS, f"{SERVER} says that it was written inside our own tenant", Proof.INTERNAL if has_one_author(mail) else "")
 
 
 def verdict(mail: Mail) -> Authentication:

@@ -114,6 +114,8 @@ def _by_plain_tags(facts: Facts, trace: Trace) -> Iterable[Candidate]:
             yield from _by_ref(Way.PLAIN_ADDRESS, "plus-address", recipient.plain_ref, recipient.key, facts, trace)
         elif recipient.bounce_of and not (recipient.signed_ref or recipient.outdated_ref):
             trace.miss("match", f"bounce address {recipient.key}", "its mail is not in the outbox any more, or belongs to no item")
+        elif recipient.agent_of:
+            trace.miss("match", f"plus-address {recipient.key}", "the address for answers by one of our people; it leads no customer's mail anywhere")
         elif recipient.tag and not (recipient.signed_ref or recipient.outdated_ref):
             trace.miss("match", f"plus-address {recipient.key}", "the tag is neither a reference nor signed by us")
 

@@ -13,6 +13,7 @@ from gateway.routing.facts import Target
 from gateway.routing.recipients import Recipient, Source
 from gateway.routing.requester import requester
 from gateway.routing.routes import route_for
+from gateway.routing.starting import Choice, asked, chosen, is_started
 from gateway.routing.walk import Walk
 
 FOLLOW_UP_OF = "follow_up_of"
@@ -60,13 +61,34 @@ def _without_route(walk: Walk, verdict: Verdict, old: Target | None, link: str) 
     """Unhandled; but what follows up a closed item stays in that item's process, for it is known where it belongs (decisions.md 4)."""
     process = _present_process(walk, old) if old is not None and link == FOLLOW_UP_OF else None
     if process is None or old is None:
-        return verdict
+        return _by_command_alone(walk, verdict)
     item = old.item
     walk.trace.hit("route", item.ref, f"no route; the follow-up stays in {process.name}")
     kept = replace(verdict, because=f"as {item.ref}", category=item.category, send_automated_emails=item.send_automated_emails)
     if not verdict.connector:
         kept = replace(kept, connector=item.connector, reply_from=item.reply_from)
     return _open(walk, kept, process, old, link)
+
+
+def _by_command_alone(walk: Walk, verdict: Verdict) -> Verdict:
+    """Where no route takes the mail, the process that one of our people named does."""
+    start = asked(walk)
+    choice = chosen(start, None, walk.setup) if start is not None and verdict.recipient else Choice()
+    return _open(walk, replace(verdict, because="no route"), choice.process, None, "") if choice.process is not None else verdict
+
+
+def _by_command(walk: Walk, verdict: Verdict, process: Process) -> tuple[Verdict, Process]:
+    """The process that one of our people named, instead of the route's; a category belongs to the route's own."""
+    start = asked(walk)
+    choice = chosen(start, process, walk.setup) if start is not None else Choice()
+    if start is not None and choice.process is None:
+        walk.asked_in_vain = choice.possible
+        walk.trace.miss("start", f"#{start.kind} {start.process}".strip(), f"there is no such process, or several; there are {', '.join(choice.possible)}")
+    if choice.process is None or start is None:
+        return verdict, process
+    walk.trace.hit("start", f"#{start.kind} {start.process}".strip(), f"{walk.facts.user} chose {choice.process.name}")
+    category = verdict.category if choice.process.name == process.name else ""
+    return replace(verdict, because=f"{verdict.because}; {walk.facts.user} chose {choice.process.name}", category=category), choice.process
 
 
 def _present_process(walk: Walk, old: Target) -> Process | None:
@@ -78,6 +100,7 @@ def _present_process(walk: Walk, old: Target) -> Process | None:
 def _open(walk: Walk, verdict: Verdict, process: Process, old: Target | None, link: str) -> Verdict:
     """A new item, unless the sender is blocked as spam: then a ticket that is closed at once, or nothing at all (B-BL-02)."""
     action = Action.FOLLOW_UP if link == FOLLOW_UP_OF else Action.OPEN
+    verdict, process = _by_command(walk, verdict, process)
     if walk.is_spam:
         if process.kind == "case":
             return replace(verdict, because="the sender is blocked as spam, and the route would start a case (B-BL-02)", send_automated_emails=False)
@@ -87,21 +110,23 @@ def _open(walk: Walk, verdict: Verdict, process: Process, old: Target | None, li
         walk.trace.miss("brake", walk.facts.sender.key, walk.facts.flooding)
         return replace(verdict, because=walk.facts.flooding, send_automated_emails=False, test=False)
     test = _is_test(walk, verdict, old)
-    person, said = requester(walk.mail, walk.facts.sender, walk.connector(verdict.connector), walk.setup)
-    if said:
-        walk.trace.hit("requester", person.key if person else "(nobody)", said)
+    box, started = walk.connector(verdict.connector), asked(walk) is not None
+    wanted = requester(walk.mail, walk.facts.sender, box, walk.setup, believed=is_started(walk), started=started)
+    if wanted.said:
+        walk.trace.hit("requester", wanted.person.key if wanted.person else "(nobody)", wanted.said)
     return replace(
         verdict,
         action=action,
         because=f"{verdict.because}{_linked(old, link)}{TEST_SAID if test else ''}",
         process=process.name,
         process_id=process.id,
-        send_automated_emails=verdict.send_automated_emails and walk.blocked is None and not walk.classification.spam,
+        send_automated_emails=verdict.send_automated_emails and walk.blocked is None and not walk.classification.spam and not wanted.doubtful,
         test=test,
         opens=walk.place(verdict.reply_from, old.item.id if old and link == FOLLOW_UP_OF else "", verdict.connector, process),
         old_id=old.item.id if old else "",
         link=link if old else "",
-        requester=person,
+        requester=wanted.person,
+        created_by=wanted.started_by,
     )
 
 

@@ -42,6 +42,8 @@ class Recipient:
     signed_ref: str = ""
     outdated_ref: str = ""
     bounce_of: str = ""
+    agent_of: str = ""
+    """Outbox id of our mail to one of our people whose address for answers it is, as we signed it."""
     named: bool = True
     """It also stands in To or Cc."""
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from core.agent_trust import Distrust
 from core.evidence import Evidence
 from core.mail import Envelope, Feedback, Mail
 from core.verdict import DUPLICATE_WINDOW, Action, Kind, Resolution, Verdict
 from gateway.routing import match
+from gateway.routing.agent import answer, handed_in, misplaced, refusing
 from gateway.routing.facts import Facts, Taken
 from gateway.routing.opening import open_by_route
 from gateway.routing.recipients import Recipient
+from gateway.routing.starting import asked, left_undone, without_command
 from gateway.routing.walk import Walk
 from gateway.routing.weigh import weigh
 
@@ -25,10 +28,10 @@ def resolve(mail: Mail, envelope: Envelope, facts: Facts) -> Resolution:
     """The verdicts and the trace. A mail that names no address of ours and belongs to no item has one verdict, *unhandled*, for nobody."""
     walk = Walk(mail, envelope, facts)
     _introduce(walk)
-    verdicts = _special(walk) or _each(walk)
+    verdicts = handed_in(walk) or _special(walk) or _answer(walk) or _each(walk)
     for verdict in verdicts:
         walk.trace.add("verdict", verdict.recipient or "(no address of ours)", str(verdict.action), verdict.because)
-    return Resolution(walk.classification, tuple(verdicts), walk.trace.steps)
+    return Resolution(walk.classification, tuple(verdicts), walk.trace.steps, _shown(walk, verdicts))
 
 
 def _introduce(walk: Walk) -> None:
@@ -45,6 +48,20 @@ def _introduce(walk: Walk) -> None:
     trace.add("authentication", sender.key or "(no sender)", str(sender.authentication.dmarc), sender.authentication.because)
     if walk.blocked is not None:
         trace.hit("blocked", sender.key, f"the block list says {walk.blocked}")
+
+
+def _shown(walk: Walk, verdicts: list[Verdict]) -> Mail | None:
+    """The line by which one of our people chose a process is for us: nobody else ever reads it."""
+    opened = any(verdict.opens is not None for verdict in verdicts)
+    return without_command(walk.mail) if opened and asked(walk) is not None else None
+
+
+def _answer(walk: Walk) -> list[Verdict]:
+    """An answer to what one of our people was told, unless it is decided already."""
+    ours = walk.facts.recipients
+    if walk.facts.answered is None or (ours and all(_is_decided(walk, one) for one in ours)):
+        return []
+    return answer(walk, again=any(_duplicate(walk, one) is not None for one in ours))
 
 
 # ---------------------------------------------------------------- loops and reports
@@ -131,6 +148,10 @@ def _each(walk: Walk) -> list[Verdict]:
             walk.trace.miss("match", "any evidence", "nothing in the mail points to an item")
         for each in fresh:
             verdicts.extend(_flagged(walk, each, verdict) for verdict in _decide(walk, each, listed))
+        if walk.asked_in_vain:
+            verdicts.append(refusing(walk, fresh[0], Distrust.UNKNOWN_PROCESS, "it asks for a process that there is not", walk.asked_in_vain))
+        elif left_undone(walk):
+            verdicts.append(refusing(walk, fresh[0], Distrust.NOT_AN_ANSWER, "it begins something, and commands other things besides"))
     return verdicts
 
 
@@ -139,7 +160,7 @@ def _decide(walk: Walk, recipient: Recipient | None, listed: tuple[match.Candida
     candidate = match.chosen(match.counting(listed, recipient, walk.facts, walk.trace), recipient, walk.facts)
     targets = match.meant(candidate, recipient, walk.facts, walk.trace) if candidate is not None else ()
     if candidate is None or not targets:
-        return [open_by_route(walk, recipient)]
+        return [misplaced(walk, recipient) or open_by_route(walk, recipient)]
     return [weigh(walk, recipient, candidate, target) for target in targets]
 
 

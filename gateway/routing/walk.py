@@ -24,6 +24,8 @@ class Walk:
         self.classification: Classification = classify(mail, facts, envelope)
         self.blocked: BlockEffect | None = blocked(facts.setup, facts.sender.key)
         self.followed: dict[str, Verdict] = {}
+        self.asked_in_vain: tuple[str, ...] = ()
+        """Names of processes: one of our people asked for one that is not among them."""
         self._subject: Subject | None = None
         self._numbers: dict[tuple[str, str], int] = {}
 

@@ -10,11 +10,13 @@ from core.setup import Connector, Strangers
 from core.status import Status
 from core.verdict import Action, Kind, Verdict
 from gateway.routing import match
+from gateway.routing.agent import filed, is_colleague
 from gateway.routing.authentication import Dmarc
 from gateway.routing.classify import counts, doubtful, overrules
 from gateway.routing.facts import Target
 from gateway.routing.opening import FOLLOW_UP_OF, LINKED, MAY_BELONG_TO, open_by_route
 from gateway.routing.recipients import Recipient
+from gateway.routing.starting import asked
 from gateway.routing.walk import Walk
 
 JOINS = frozenset({Outcome.JOIN, Outcome.JOIN_CC})
@@ -25,6 +27,11 @@ def weigh(walk: Walk, recipient: Recipient | None, candidate: match.Candidate, t
     item, own = target.item, walk.facts.own
     if own is not None and item.id == own.item_id:
         return open_by_route(walk, recipient, target, LINKED)  # sent from there to another mailbox of ours (decisions.md 7)
+    if asked(walk) is not None:
+        return open_by_route(walk, recipient, target, LINKED)  # one of our people wants a new one
+    ours = filed(walk, recipient, target, f"{candidate.said}: {candidate.evidence} evidence", candidate.evidence)
+    if ours is not None:
+        return ours
     found, standing, because = _outcome(walk, recipient, candidate.evidence, target)
     walk.trace.add("evidence", f"{item.ref}: {candidate.evidence} × {standing}", str(found), because)
     verdict = Verdict(
@@ -63,13 +70,15 @@ def _standing(walk: Walk, evidence: Evidence, target: Target) -> tuple[Standing,
     vouched = walk.facts.archive or (own and sender.authentication.dmarc is not Dmarc.FAIL)
     if sender.ours and vouched:
         return Standing.PARTICIPANT, f"{sender.key} is one of our own addresses"
+    if is_colleague(walk, target.item.id) and walk.classification.kind is Kind.ORDINARY:
+        return Standing.OTHER, f"{sender.key} is one of our people and no contact of {target.item.ref}, and nothing shows that the mail is theirs"
     return match.standing(sender, target)
 
 
 def _join(walk: Walk, verdict: Verdict, found: Outcome) -> Verdict:
     """Joined. Automatic mail is only appended; spam and history are joined without waking anything (decisions.md 2, E-14)."""
     kind, connector = walk.classification.kind, walk.connector(verdict.connector)
-    participant = verdict.standing is Standing.PARTICIPANT and not _at_bounce_address(walk, verdict)
+    participant = verdict.standing is Standing.PARTICIPANT and not _at_bounce_address(walk, verdict) and not is_colleague(walk, verdict.item_id)
     counted = counts(walk.classification, participant=participant, connector=connector)
     automatic = not counted and (kind not in (Kind.ORDINARY, Kind.OWN) or walk.classification.spam or walk.classification.never)
     silent = walk.is_spam or walk.facts.archive

@@ -24,13 +24,13 @@ MOST_IDS = 60
 _WORKED_IN = ("to_do", "in_progress")
 
 _SAID = (
-    select(timeline.c.seq, timeline.c.at, timeline.c.by, timeline.c.outbox_id, outbox.c.state, outbox.c.scheduled, outbox.c.resolves)
+    select(timeline.c.seq, timeline.c.at, timeline.c.by, timeline.c.kind, timeline.c.outbox_id, outbox.c.state, outbox.c.scheduled, outbox.c.resolves)
     .select_from(timeline.outerjoin(outbox, timeline.c.outbox_id == outbox.c.id))
     .where(
         timeline.c.item_id == bindparam("item_id"),
         or_(
             timeline.c.kind == EntryKind.NOTE.value,
-            and_(timeline.c.kind == EntryKind.MAIL_OUT.value, outbox.c.system_generated.is_(False)),
+            and_(timeline.c.kind == EntryKind.MAIL_OUT.value, or_(outbox.c.system_generated.is_(False), timeline.c.outbox_id.is_(None))),
         ),
     )
     .order_by(timeline.c.seq.desc())
@@ -126,13 +126,14 @@ def references(connection: Connection, item_id: str) -> tuple[str, ...]:
 
 
 def _said(connection: Connection, item_id: str) -> tuple[Said, ...]:
+    """A mail that one of our people sent from their own program has left, though not by our outbox."""
     return tuple(
         Said(
             seq=row.seq,
             at=row.at,
             by=address_key(row.by),
             outbox_id=row.outbox_id or "",
-            state=OutboxState(row.state) if row.state else None,
+            state=OutboxState(row.state) if row.state else OutboxState.SENT if row.kind == EntryKind.MAIL_OUT.value else None,
             scheduled=bool(row.scheduled),
             resolves=bool(row.resolves),
         )

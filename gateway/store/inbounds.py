@@ -16,6 +16,7 @@ from sqlalchemy.dialects.postgresql import insert
 from core.mail import Address, Attachment, Forwarded, Invitation, Mail, Report
 from core.plain import from_plain, to_plain
 from core.verdict import InboundState, TraceStep, Verdict, most_urgent
+from gateway.store import prints
 from gateway.store.inbound_claims import MINE, Claimed, mine, record
 from gateway.store.intake_keys import write_keys
 from gateway.store.schema import inbound, inbound_body, inbound_verdict, item, raw_mail
@@ -79,6 +80,8 @@ class Settlement:
     classification: str
     keys: tuple[tuple[str, str], ...] = ()
     standing: Standing = field(default_factory=Standing)
+    prints: tuple[str, ...] = ()
+    """By which it is known if it is sent again, for mail that surely is by one of our people."""
 
     @property
     def state(self) -> InboundState:
@@ -150,6 +153,7 @@ def settle(connection: Connection, claimed: Claimed, settled: Settlement, now: d
     if done.rowcount != 1:
         raise LostLease(claimed.id)
     write_keys(connection, claimed.id, mail, settled.keys, now)
+    prints.add(connection, claimed.id, settled.prints, now)
     connection.execute(_BODY, _body_row(claimed.id, mail))
     write_verdicts(connection, claimed.id, settled.verdicts, settled.standing.next)
     record(connection, claimed.id, now, InboundState.WORKING, state, reason=settled.reason)

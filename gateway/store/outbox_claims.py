@@ -41,7 +41,7 @@ class LostClaim(Exception):
 
 
 EARLIER = outbox.alias("earlier")
-_ITS_STATE, _ITS_CONNECTOR = func.coalesce(EARLIER.c.state, ""), func.coalesce(EARLIER.c.connector, "")
+_its_state, _its_connector = func.coalesce(EARLIER.c.state, ""), func.coalesce(EARLIER.c.connector, "")
 """Never empty: said so that no planner looks them up in `ix_outbox_due`. An item has few mails; of those that wait there may be a hundred
 thousand, and PostgreSQL reads them all for each row that it looks at until its statistics say how many there are."""
 STANDS_BEFORE = (
@@ -50,10 +50,10 @@ STANDS_BEFORE = (
         EARLIER.c.item_id == outbox.c.item_id,
         or_(EARLIER.c.seq < outbox.c.seq, and_(EARLIER.c.seq == outbox.c.seq, EARLIER.c.id < outbox.c.id)),
         EARLIER.c.purpose.not_in(sorted(INTERNAL)),
-        _ITS_CONNECTOR.in_(bindparam("live", expanding=True)),
+        _its_connector.in_(bindparam("live", expanding=True)),
         or_(
-            _ITS_STATE.in_([str(OutboxState.SENDING), str(OutboxState.PENDING_RETRY)]),
-            and_(_ITS_STATE == str(OutboxState.QUEUED), EARLIER.c.due_at <= bindparam("now", type_=outbox.c.due_at.type)),
+            _its_state.in_([str(OutboxState.SENDING), str(OutboxState.PENDING_RETRY)]),
+            and_(_its_state == str(OutboxState.QUEUED), EARLIER.c.due_at <= bindparam("now", type_=outbox.c.due_at.type)),
         ),
     )
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from datetime import datetime
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, select
@@ -50,6 +51,13 @@ def set_password(connection: Connection, email: str, password_hash: str, by: str
     if not done.rowcount:
         raise PasswordTrouble(f"There is no active user “{email}”.")
     connection.execute(desk_change.insert().values(at=now, by=by, kind="user", name=name, change="password", body=None))
+
+
+def standing(connection: Connection, email: str) -> str:
+    """What changes when an active user gets another password; '' where there is no such user, or none is set. It is no secret."""
+    table = user_table.c
+    stored = connection.execute(select(table.password_hash).where(table.name == address_key(email), table.active)).scalar()
+    return sha256(stored.encode()).hexdigest() if stored else ""
 
 
 def check_password(connection: Connection, email: str, password: str) -> str:

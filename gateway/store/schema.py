@@ -318,6 +318,7 @@ item = Table(
     Column("due_at", Moment),
     Column("test", Boolean, nullable=False, default=False, server_default=false()),  # mails nobody but test contacts (E-47)
     Index(None, "alarm_at"),
+    Index(None, "due_at"),
     Index(None, "status", "updated_at"),
     Index(None, "home_queue"),
     Index(None, "assignee"),
@@ -607,6 +608,7 @@ notification = Table(
     _id(),
     Column("user_key", String(320), nullable=False),
     Column("occasion", String(20), nullable=False),  # core.by_mail.Occasion
+    Column("what", String(12), nullable=False),  # core.notifications.What
     Column("item_id", Id, ForeignKey("item.id"), nullable=False),
     Column("at", Moment, nullable=False),
     Column("by", String(320), nullable=False, default=""),  # who caused it, '' = the system
@@ -615,10 +617,12 @@ notification = Table(
     Column("words", Text, nullable=False, default=""),
     Column("state", String(12), nullable=False),  # waiting digest told dropped
     Column("due_at", Moment, nullable=False),  # when it is told
+    Column("told_at", Moment),
     Column("mail_id", Id, nullable=False, default=""),  # outbox id of the mail that told it
     Column("because", Text, nullable=False, default=""),  # why it was dropped
     Index("ix_notification_due", "state", "due_at"),
-    Index("ix_notification_user", "user_key", "at"),
+    Index("ix_notification_user", "user_key", "told_at"),
+    Index(None, "mail_id"),
     Index("ix_notification_item", "item_id", "user_key", "occasion"),
 )
 """What our people are told of; written in the commit of what happened, told by `gateway/notifier.py`."""
@@ -642,9 +646,19 @@ agent_mail = Table(
     Index(None, "at"),
     Index("ix_agent_mail_user", "user_key", "at"),
     Index(None, "fingerprint"),
+    Index(None, "inbound_id"),
     Index(None, "item_id"),
 )
 """The audit list of mails by our people, and of those that pretend to be by them."""
+
+agent_mail_print = Table(
+    "agent_mail_print",
+    metadata,
+    Column("print", String(64), primary_key=True),
+    Column("inbound_id", Id, primary_key=True),
+    Column("at", Moment, nullable=False),
+)
+"""By what a mail of our people is known if it is sent again (`gateway/routing/prints.py`); kept of each that surely was theirs."""
 
 mail_link = Table(
     "mail_link",

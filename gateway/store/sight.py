@@ -6,7 +6,7 @@ from sqlalchemy import ColumnElement, and_, exists, false, or_, true
 
 from core.permissions import Sight
 from core.setup import Setup
-from gateway.store.schema import inbound, inbound_verdict, item, outbox
+from gateway.store.schema import agent_mail, inbound, inbound_verdict, item, outbox
 
 
 def visible(sight: Sight) -> ColumnElement[bool]:
@@ -25,6 +25,14 @@ def visible_outbox(sight: Sight) -> ColumnElement[bool]:
         return true()
     about = exists().where(item.c.id == outbox.c.item_id, visible(sight))
     return or_(outbox.c.author.in_(sorted(sight.people)), about)
+
+
+def visible_agent_mail(sight: Sight) -> ColumnElement[bool]:
+    """Which lines of the audit list are seen: one's own and one's team's, and those about items within sight."""
+    if sight.everything:
+        return true()
+    about = exists().where(item.c.id == agent_mail.c.item_id, visible(sight)).correlate(agent_mail)
+    return or_(agent_mail.c.user_key.in_(sorted(sight.people)), about)
 
 
 def visible_inbound(sight: Sight, setup: Setup) -> ColumnElement[bool]:

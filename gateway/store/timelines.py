@@ -138,7 +138,7 @@ def _is_resolution(row: Any, resolution: Resolution | None) -> bool:
     """Whether this note or mail is what resolved the item (A-TK-19)."""
     if resolution is None or row.kind not in (EntryKind.NOTE.value, EntryKind.MAIL_OUT.value):
         return False
-    if row.kind == EntryKind.MAIL_OUT.value:
+    if row.kind == EntryKind.MAIL_OUT.value and row.outbox_id:
         return bool(resolution.outbox_id) and row.outbox_id == resolution.outbox_id
     return row.seq == resolution.note_seq or bool((row.facts or {}).get("resolution"))
 

@@ -1,4 +1,4 @@
-"""The web server: /healthz, /readyz, /metrics and the frames of mails, on loopback unless told otherwise; the figures are `metrics.py`."""
+"""The web server: /healthz, /readyz, /metrics, frames of mails, pages behind links in mails, on loopback unless told otherwise; the figures are `metrics.py`."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from gateway.store.figures import Figures, figures
 from gateway.store.version import VersionTrouble, require_head
 from gateway.web import metrics
 from gateway.web.frame import frame_routes
+from gateway.web.links import link_routes
 
 if TYPE_CHECKING:
     from gateway.bootstrap import House
@@ -47,7 +48,7 @@ def make_app(house: House) -> Starlette:
         except SQLAlchemyError:
             return PlainTextResponse("the database cannot be read\n", status_code=503)
 
-    return Starlette(routes=[Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", figures_page), *frame_routes(house)])
+    return Starlette(routes=[Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", figures_page), *frame_routes(house), *link_routes(house)])
 
 
 def _figures(house: House) -> Figures:

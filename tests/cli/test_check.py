@@ -21,6 +21,7 @@ def calm(guichet: Guichet, installation: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("GUICHET_SMTP__PORT", str(free_port()))
     monkeypatch.setenv("GUICHET_LMTP__PORT", str(free_port()))
     monkeypatch.setenv("GUICHET_WEB__PORT", str(free_port()))
+    monkeypatch.setenv("GUICHET_WEB__PUBLIC_URL", "https://desk.demo.example")
     return installation
 
 
@@ -35,7 +36,7 @@ def test_all_is_well(guichet: Guichet, calm: Path) -> None:
     assert said.code == 0, said.out
     assert {finding["level"] for finding in said.json} == {"fine"}
     names = [finding["check"] for finding in said.json]
-    expected = ["settings", "data", "keys", "database", "migrations", "broker", "port smtp", "port lmtp", "port web", "desk"]
+    expected = ["settings", "data", "keys", "database", "migrations", "broker", "port smtp", "port lmtp", "port web", "links", "desk"]
     assert names == [*expected, *["connector support"] * 2, *["connector claims"] * 2]
     assert guichet("check").out.count("\n") == len(names)
 
@@ -50,6 +51,22 @@ def test_a_strange_variable_and_an_alias_without_route_are_warnings(guichet: Gui
     warnings = dict(_found(guichet, "warning"))
     assert "GUICHET_SMPT__PORT is no setting" in warnings["environment"]
     assert "sos@demo.example has no route" in warnings["desk"]
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("", "those mails have no links"),
+        ("http://desk.demo.example", "begins with https://"),
+        ("http://localhost:8080", ""),
+        ("https://desk.demo.example/guichet", ""),
+    ],
+)
+def test_links_in_mails_lead_somewhere(guichet: Guichet, calm: Path, monkeypatch: pytest.MonkeyPatch, address: str, words: str) -> None:
+    """Agents by mail, 4: people are told by mail, and their links need an address that nobody on the way can read; one's own machine is no way."""
+    monkeypatch.setenv("GUICHET_WEB__PUBLIC_URL", address)
+    found = dict(_found(guichet, "warning"))
+    assert words in found["links"] if words else "links" not in found
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from sqlalchemy import select
 from gateway.bootstrap import House, open_house
 from gateway.clock import FakeClock
 from gateway.store.schema import inbound, sent_copy, state_change
+from tests.crash import spelled
 from tests.crash.effects import Effects, KillAt
 from tests.houses import settings_for
 
@@ -106,6 +107,7 @@ def play(stage: Stage, pipe: Connection) -> None:
     clock = FakeClock(stage.now)
     settings = settings_for(stage.folder, stage.database_url, broker={"url": "drop://"})
     house = open_house(settings, clock=clock)
+    spelled.tell(house.database)
     effects = Effects(stage.kill_at, stage.journal)
     effects.watch_sockets()
     effects.watch_commits(house.database, lambda: _note_log_length(stage))

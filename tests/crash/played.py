@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import smtplib
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,11 +11,10 @@ from typing import Any
 
 from tests.crash.child import Stage, play
 from tests.crash.effects import KillAt
+from tests.crash.forked import context
 from tests.sink import Sink
 
 PATIENCE_SECONDS = 60
-CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["tests.crash.child", "gateway.inbound.isolate", "gateway.inbound.smtp", "gateway.outbound.smtp"])
 
 
 class Died(Exception):
@@ -39,8 +37,8 @@ class Played:
 
     def _start(self) -> None:
         while True:
-            ours, theirs = CONTEXT.Pipe()
-            self._process = CONTEXT.Process(target=play, args=(self.stage, theirs), daemon=True)
+            ours, theirs = context().Pipe()
+            self._process = context().Process(target=play, args=(self.stage, theirs), daemon=True)
             self._process.start()
             theirs.close()
             self._pipe: Connection = ours

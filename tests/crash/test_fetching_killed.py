@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 from collections.abc import Iterator
@@ -16,13 +15,10 @@ from gateway.clock import FakeClock
 from gateway.store.engine import Database
 from tests.conftest import make_schema, missing
 from tests.crash.effects import Effects, KillAt
+from tests.crash.forked import context
 from tests.dovecot import Dovecot, missing_reason
 from tests.inbound.imap_ways import Desk, connector, mail, subject_of
 
-CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(
-    ["tests.crash.test_fetching_killed", "tests.crash.child", "gateway.inbound.isolate", "gateway.inbound.smtp", "gateway.outbound.smtp"]
-)
 MAILS = 4
 MOST_EFFECTS = 40
 AFTERS = ("seen", "move", "delete")
@@ -80,7 +76,7 @@ def test_a_fetcher_killed_at_every_effect(dovecot: Dovecot, tmp_path: Path, afte
 
 def killed(url: str, mailbox: Connector, kill_at: KillAt, journal: Path) -> bool:
     """Whether the session came to its death; False if it ended before."""
-    process = CONTEXT.Process(target=fetch, args=(url, mailbox, kill_at, journal), daemon=True)
+    process = context().Process(target=fetch, args=(url, mailbox, kill_at, journal), daemon=True)
     process.start()
     process.join(PATIENCE_SECONDS)
     assert process.exitcode in (0, -signal.SIGKILL), process.exitcode

@@ -32,7 +32,9 @@ def people(way: WayIn, ref: str) -> dict[str, list[str]]:
 
 def test_a_forward_by_an_agent(way: WayIn) -> None:
     """decisions.md 11: the original sender asks, the agent made the item, and both views name the original."""
-    taken = way.take(a_raw(from_=f"Ann <{ANN}>", subject="TR : Imprimante", text=FORWARD, headers=["Content-Type: text/plain; charset=utf-8"]))
+    vouched = "Authentication-Results: mx.demo.example; dmarc=pass header.from=demo.example"
+    headers = ["Content-Type: text/plain; charset=utf-8", vouched]
+    taken = way.take(a_raw(from_=f"Ann <{ANN}>", subject="TR : Imprimante", text=FORWARD, headers=headers))
     assert taken["state"] == "done"
     assert {name: taken["forwarded"][name] for name in SHOWN} == SHOWN
     assert taken["forwarded"]["text"] == "Elle ne marche plus."

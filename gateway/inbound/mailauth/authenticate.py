@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from typing import Any
 
+from core.agent_trust import Proof
 from core.mail import Address, Envelope, Mail
 from core.setup import Provider, Setup
 from gateway.inbound.mailauth import dkim, dns, spf
@@ -94,11 +95,11 @@ def _weighed(raw: bytes, authors: Sequence[Address], envelope: Envelope, lookups
         trouble = str(fault)
     good = next((one for one in signed if one.passed), None)
     if good is not None:
-        return Authentication(Dmarc.PASS, f"checked by ourselves: DMARC passed for {author}: {good}")
+        return Authentication(Dmarc.PASS, f"checked by ourselves: DMARC passed for {author}: {good}", Proof.DMARC)
     sent, vouched, untold = _by_spf(dmarc, record, author, envelope, lookups)
     details = "; ".join([*map(str, signed), str(sent)] if signed else [unreadable or "no aligned DKIM signature", str(sent)])
     if vouched:
-        return Authentication(Dmarc.PASS, f"checked by ourselves: DMARC passed for {author}: {details}")
+        return Authentication(Dmarc.PASS, f"checked by ourselves: DMARC passed for {author}: {details}", Proof.DMARC)
     undecided = trouble or untold or next((one.because for one in signed if one.passed is None), "")
     if undecided:
         return Authentication(because=f"checked by ourselves without a result for {author}: {details} ({undecided})")
