@@ -66,11 +66,15 @@ def handed_on(was: WorkItem, after: WorkItem, now: datetime, people: Container[s
     return (line,) if moved is None else (moved, line)
 
 
-def warning(setup: Setup, person: str, now: datetime) -> str:
+def warning(setup: Setup, person: str, now: datetime, language: str = "en") -> str:
     """What is said to whoever gives an item by hand to a person who is away; '' where they are there. Until when is told in the zone they chose."""
     people = present(setup, now)
     if not people.is_away(person):
         return ""
+    if language.partition("-")[0].lower() == "fr":
+        user, has = people.users[person], people.stand_in(person)
+        then = f"il passera à {people.users[has].name}" if has else "il retournera dans sa file"
+        return f"{user.name} : absence jusqu’au {_until(user)}. Le dossier lui appartient quand même, tant que rien de nouveau n’arrive ; ensuite {then}."
     return f"{_said(people, person)} The item is theirs all the same, until something new comes: then {_next(people, person)}."
 
 

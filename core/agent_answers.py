@@ -33,6 +33,7 @@ WORDS: dict[str, dict[str, str]] = {
         "not_sent": "Nothing was sent to the customer.",
         "undo": "Take this back",
         "done_says": "An answer to this mail carries out commands; other words are not sent to the customer",
+        "help_heading": "Commands",
         "help": "What you can write above the line when you answer a notification.",
         "refused": "Your mail was not carried out: nothing was changed, and nothing was sent.",
         "partly": "Your mail came in, but what it commands was not carried out.",
@@ -45,6 +46,7 @@ WORDS: dict[str, dict[str, str]] = {
         "your_words": "What you wrote",
         "refused_says": "An answer to this mail goes to the customer; commands are carried out",
         "refused_says_note": "An answer to this mail stays internal, as a note; commands are carried out",
+        "once_more_says": "Send your mail once more rather than answering this one",
         "distrust_says": "Answer the notification rather than this mail, from your own mail program",
         "held": "Your answer on {ref} has not left. Shall it? Answer #send to let it leave, or #discard.",
         "held_customer": "{who} wrote since the mail that you answered.",
@@ -66,7 +68,8 @@ WORDS: dict[str, dict[str, str]] = {
         "leaves": "Votre réponse à {to} part le {at}.",
         "not_sent": "Rien n’a été envoyé au client.",
         "undo": "Annuler",
-        "done_says": "Une réponse à ce message exécute des commandes ; d’autres mots ne partent pas chez le client",
+        "done_says": "Une réponse à ce message exécute des commandes ; d’autres mots ne vont pas au client",
+        "help_heading": "Commandes",
         "help": "Ce que vous pouvez écrire au-dessus de la ligne en répondant à une notification.",
         "refused": "Votre message n’a pas été exécuté : rien n’a changé et rien n’a été envoyé.",
         "partly": "Votre message est arrivé, mais ce qu’il commande n’a pas été exécuté.",
@@ -77,8 +80,9 @@ WORDS: dict[str, dict[str, str]] = {
         "came": "Il est arrivé le {at}, de {sender}.",
         "no_sender": "une adresse illisible",
         "your_words": "Ce que vous avez écrit",
-        "refused_says": "Une réponse à ce message part chez le client ; les commandes sont exécutées",
+        "refused_says": "Une réponse à ce message ira au client ; les commandes sont exécutées",
         "refused_says_note": "Une réponse à ce message reste interne, comme note ; les commandes sont exécutées",
+        "once_more_says": "Envoyez votre message encore une fois plutôt que de répondre à celui-ci",
         "distrust_says": "Répondez à la notification plutôt qu’à ce message, depuis votre propre messagerie",
         "held": "Votre réponse sur {ref} n’est pas partie. Doit-elle partir ? Répondez #envoyer pour la laisser partir, ou #jeter.",
         "held_customer": "{who} a écrit depuis le message auquel vous répondez.",
@@ -154,7 +158,7 @@ def confirmation(paper: Paper, said: Sequence[str], draft: Draft | None = None, 
 
 def helped(paper: Paper, text: str) -> Draft | None:
     """The list of commands."""
-    return _draft(paper, Purpose.CONFIRMATION, paper.say("help"), [("#help" if paper.language == "en" else "#aide", text)], [], paper.say("done_says"))
+    return _draft(paper, Purpose.CONFIRMATION, paper.say("help"), [(paper.say("help_heading"), text)], [], paper.say("done_says"))
 
 
 def refusal(paper: Paper, why: str, *, own_words: str = "", internal: bool = False, partly: bool = False) -> Draft | None:
@@ -163,7 +167,8 @@ def refusal(paper: Paper, why: str, *, own_words: str = "", internal: bool = Fal
     sections = [(paper.say("why"), f"{why.strip()}\n{kept}".rstrip())]
     if own_words:
         sections.append((paper.say("your_words"), own_words[:MOST_OWN_WORDS]))
-    says = paper.say("distrust_says" if partly else "refused_says_note" if internal else "refused_says")
+    nowhere = "distrust_says" if paper.item is not None else "once_more_says"
+    says = paper.say(nowhere if partly else "refused_says_note" if internal else "refused_says")
     return _draft(paper, Purpose.REFUSAL, paper.say("partly" if partly else "refused"), sections, [], says)
 
 

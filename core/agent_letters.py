@@ -18,17 +18,17 @@ MOST_SECTIONS = 60
 MOST_LINKS = 20
 
 WORDS: dict[str, dict[str, str]] = {
-    "en": {"links": "What you can do here", "cut": "[… cut here: the rest is on the item.]"},
-    "fr": {"links": "Ce que vous pouvez faire ici", "cut": "[… coupé ici : la suite se trouve sur l’élément.]"},
+    "en": {"colon": ":", "links": "What you can do here", "cut": "[… cut here: the rest is on the item.]"},
+    "fr": {"colon": " :", "links": "Ce que vous pouvez faire ici", "cut": "[… coupé ici : la suite se trouve sur l’élément.]"},
 }
 """Language → what the layout itself says."""
 
 _FONT = "font-family:-apple-system,'Segoe UI',Roboto,Helvetica,Arial,sans-serif;font-size:15px;line-height:1.5"
-_FAINT = "color:#767676;font-size:12px"
-_HEADING = "color:#767676;font-size:13px;margin:20px 0 4px"
+_FAINT = "opacity:0.75;font-size:13px"
+_HEADING = "opacity:0.75;font-size:13px;margin:20px 0 4px"
 _SAID = "margin:0 0 8px;padding:2px 0 2px 12px;border-left:3px solid #9a9a9a;overflow-wrap:anywhere"
 _LINK = "color:#2f7fd1"
-"""Greys and a blue that can be read on white and on black: no background is set, so that a dark mail program keeps its own."""
+"""Paler than the reader's own ink, and a blue that can be read on white and on black: no background is set, so that a dark mail program keeps its own."""
 
 _ANY_BLANK = r"[\s\u00a0\u202f\u2007\u200b\u2060\ufeff]*"
 _MARK = re.compile(rf"##({_ANY_BLANK}-)|(-{_ANY_BLANK})##")
@@ -63,7 +63,7 @@ def _text(language: str, lead: str, sections: Sequence[tuple[str, str]], links: 
     parts = [line(language), lead]
     parts += [f"{marked(heading)}\n{text}".rstrip() for heading, text in sections]
     if links:
-        parts.append("\n".join((marked(WORDS[spoken(language)]["links"]), *(f"{label}: {url}" for label, url in links))))
+        parts.append("\n".join((marked(WORDS[spoken(language)]["links"]), *(f"{label}{WORDS[spoken(language)]['colon']} {url}" for label, url in links))))
     if says:
         parts.append(marked(says))
     return "\n\n".join(filter(None, parts)) + "\n"

@@ -6,6 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+LINK, LINK_OPENED = "link", "link_opened"
+"""The reasons of what came by a link and not by a mail: its deed, or the request for it; and that its page was opened."""
+BY_LINK = (LINK, LINK_OPENED)
+
 
 class AgentOutcome(StrEnum):
     """What became of it."""
@@ -19,7 +23,7 @@ class AgentOutcome(StrEnum):
     REFUSED = "refused"
     """Nothing was carried out."""
     IGNORED = "ignored"
-    """An automatic answer to what we told them; nobody is told."""
+    """An automatic answer to what we told them, or commands of somebody who may not command; nobody is told."""
 
 
 @dataclass(frozen=True, slots=True)

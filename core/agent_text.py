@@ -80,6 +80,8 @@ class _Told:
 
     text: str
     customers: str
+    whole: str = ""
+    """The notification, however long: its links stand at the end."""
 
     @cached_property
     def all(self) -> _Searched:
@@ -98,7 +100,7 @@ class _Told:
     @cached_property
     def secrets(self) -> tuple[str, ...]:
         """What names its links, whatever a program made of the address around it."""
-        return tuple(dict.fromkeys(part for url in _URL.findall(self.text) if len(part := url.rstrip("/.,;)").rpartition("/")[2]) >= 16))
+        return tuple(dict.fromkeys(part for url in _URL.findall(self.whole) if len(part := url.rstrip("/.,;)").rpartition("/")[2]) >= 16))
 
     def has(self, line: str) -> bool:
         """Whether a line with letters stands in it."""
@@ -123,7 +125,7 @@ def own_words(
     program's signature goes, from its `-- ` on: the desk has one of its own. `footer` knows the first line of what servers append
     below everything. `language` is that of `survived`.
     """
-    notice = _Told(clean_text(told, MOST), clean_text(theirs, MOST))
+    notice = _Told(clean_text(told, MOST), clean_text(theirs, MOST), told)
     lines, doubt = _own_lines(mail, notice, footer or _no_footer)
     lines = _without_placeholders(_without_phone_line(_without_signature(lines)))
     text = clean_text("\n".join(line.rstrip() for line in lines))
@@ -157,9 +159,13 @@ def _marked_line(lines: Sequence[str]) -> int:
 
     A mark behind words stays where it is: somebody put it there, and is asked.
     """
+    looks = MOST_LINES
     for number, line in enumerate(lines):
         if not _may_mark(line) or _QUOTE.match(line):
             continue
+        looks -= 1
+        if looks < 0:
+            return -1
         joined = f"{line} {lines[number + 1]}" if number + 1 < len(lines) else line
         if (marker.survives(line) or marker.place(joined) >= 0) and _begins_with_mark(line):
             return number

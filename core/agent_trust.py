@@ -55,10 +55,11 @@ class Distrust(StrEnum):
     NOT_AN_ANSWER = "not_an_answer"
     UNKNOWN_PROCESS = "unknown_process"
     TOO_MANY = "too_many"
+    NOT_OURS = "not_ours"
 
 
-SILENT = frozenset({Distrust.AUTOMATIC, Distrust.COPY})
-"""Written down, and answered by nobody: programs would answer again, and what was done is done."""
+SILENT = frozenset({Distrust.AUTOMATIC, Distrust.COPY, Distrust.NOT_OURS})
+"""Written down, and answered by nobody: programs would answer again, what was done is done, and a customer's words are words."""
 
 THEIRS = frozenset(
     {
@@ -71,6 +72,9 @@ THEIRS = frozenset(
     }
 )
 """Reasons against mails that are theirs beyond doubt: their own words may go back to them. With any other reason the words may be somebody else's."""
+
+REFUSED = "refused"
+"""The reason on the audit list of a mail that is theirs, and asks for what the page would refuse as well."""
 
 SENTENCES: dict[Distrust, Said] = {
     Distrust.AUTOMATIC: Said(
@@ -101,9 +105,9 @@ SENTENCES: dict[Distrust, Said] = {
     ),
     Distrust.NOT_PROVED: Said(
         "Nothing shows that it is yours: no server that we trust vouches for it, and it has no signature of yours; nothing was carried out. If you wrote "
-        "it, send it by your usual mail server, or sign it, or use the pages. If you did not, somebody writes in your name: tell your administrator.",
+        "it, send it by your usual mail server, or sign it. If you did not, somebody writes in your name: tell your administrator.",
         "Rien ne montre qu’il est de vous : aucun serveur de confiance ne s’en porte garant et il n’a pas votre signature ; rien n’a été exécuté. Si vous "
-        "l’avez écrit, envoyez-le par votre serveur habituel, signez-le, ou passez par les pages. Sinon, quelqu’un écrit en votre nom : prévenez votre "
+        "l’avez écrit, envoyez-le par votre serveur habituel, ou signez-le. Sinon, quelqu’un écrit en votre nom : prévenez votre "
         "administrateur.",
     ),
     Distrust.REPLAYED: Said(
@@ -119,8 +123,8 @@ SENTENCES: dict[Distrust, Said] = {
         "référence dans l’objet ou le message cité sous vos mots, et l’adresse de réponse dans À.",
     ),
     Distrust.TOO_OLD: Said(
-        "It answers a mail of ours that is too old to be answered; nothing was carried out. Answer a newer one, or use the pages.",
-        "Il répond à un message trop ancien pour qu’on y réponde ; rien n’a été exécuté. Répondez à un plus récent, ou passez par les pages.",
+        "It answers a mail of ours that is too old to be answered; nothing was carried out. Answer a newer one.",
+        "Il répond à un message trop ancien pour qu’on y réponde ; rien n’a été exécuté. Répondez à un plus récent.",
     ),
     Distrust.UNREADABLE: Said(
         "It is encrypted, or too large to be read whole; nothing was carried out. Send it again unencrypted, and shorter.",
@@ -131,17 +135,21 @@ SENTENCES: dict[Distrust, Said] = {
         "Le message auquel il répond ne concerne aucun élément, ou un élément disparu ; rien n’a été exécuté. Répondez à un message qui en concerne un.",
     ),
     Distrust.NOT_AN_ANSWER: Said(
-        "Its commands were not carried out: they are understood only in an answer to a notification about the item. Answer the newest one, or use the pages.",
-        "Ses commandes n’ont pas été exécutées : elles ne sont comprises que dans une réponse à une notification. Répondez à la dernière, ou passez par les "
-        "pages.",
+        "Its commands were not carried out: they are understood only in an answer to a notification about the item. Answer the newest one.",
+        "Ses commandes n’ont pas été exécutées : elles ne sont comprises que dans une réponse à une notification. Répondez à la dernière.",
     ),
     Distrust.UNKNOWN_PROCESS: Said(
-        "It asks for a process that there is not; it went where such mail goes. Change the process on the page.",
-        "Il demande un processus qui n’existe pas ; il est allé où va ce genre de message. Changez le processus sur la page.",
+        "It asks for a process that there is not; it went where such mail goes. Forward it once more with the right name.",
+        "Il demande un processus qui n’existe pas ; il est allé où va ce genre de message. Transférez-le encore une fois avec le bon nom.",
     ),
     Distrust.TOO_MANY: Said(
-        "More mails of yours came within an hour than are carried out; nothing was done with this one. Send it again later, or use the pages.",
-        "Il est arrivé en une heure plus de messages de vous qu’on n’en exécute ; celui-ci ne l’a pas été. Renvoyez-le plus tard, ou passez par les pages.",
+        "More mails of yours came within an hour than are carried out; nothing was done with this one. Send it again later.",
+        "Il est arrivé en une heure plus de messages de vous qu’on n’en exécute ; celui-ci ne l’a pas été. Renvoyez-le plus tard.",
+    ),
+    Distrust.NOT_OURS: Said(
+        "A command stands in a mail, or in a part of it, that is a customer's; it is text like any other. The mail went where such mail goes.",
+        "Une commande se trouve dans un message, ou une partie de message, d’un client ; c’est un texte comme un autre. Le message est allé où va ce "
+        "genre de message.",
     ),
 }
 """What happened, what was kept, what to do."""
@@ -206,7 +214,8 @@ An answer to a mail of ours is looked at in the order of the reasons below; the 
 * **submission**: they logged in to hand the mail in. **internal**: Microsoft 365 says that it was written inside the tenant named in the profile.
 * **dmarc**: a pass that names the domain in From, by a server trusted for that mailbox (the topmost field of each), or by our own check; the mail has one
   From field with one address. Weaker words are good enough for a customer and not for this: ARC seals, `compauth` of Microsoft 365, a list that rewrote
-  From. A DKIM signature of the author's domain that leaves out the subject or the date, or signs only a part of the text, proves nothing. One that
+  From. A DKIM signature of the author's domain that leaves out the subject or the date, or signs only a part of the text, proves nothing, nor
+  does any where Subject, Date, To or the like stands there twice: it covers the lower one. Of several trusted servers none may contradict. One that
   leaves out To and Cc proves who wrote but not to whom: then the item's reference must stand in the subject or the text.
 * **signature**: S/MIME or PGP over the whole text, by a key that is registered for them, made within a day of the mail. It covers the text alone: the
   reference must stand there, and a signed mail with a command in a subject that is not signed proves nothing.

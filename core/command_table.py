@@ -298,12 +298,12 @@ TABLE: dict[Name, dict[str, Cell]] = {
     Name.WAIT: {
         "ticket": Cell(
             Said("Waits so many 24-hour days for an answer (`d`, `w`, `h`); with `close` it is closed if none comes.",
-                 "Attend une réponse tant de jours de 24 heures (j, sem, h) ; avec « fermer », se ferme sans réponse."),
+                 "Attend une réponse tant de jours de 24 heures (j, sem, h) ; avec « fermer », le ticket se ferme si aucune ne vient."),
             _wait_ticket,
         ),
         "case": Cell(
             Said("Waits until an answer comes; there is no number of days. `#wait pause` pauses it.",
-                 "Attend qu’une réponse arrive, sans nombre de jours. « #attendre pause » le met en pause."),
+                 "Attend qu’une réponse arrive, sans nombre de jours. « #attendre pause » met le dossier en pause."),
             _wait_case,
         ),
         "action": Cell(Said("Waits until an answer comes; no number of days, no pause.", "Attend qu’une réponse arrive ; ni nombre de jours, ni pause."), _wait_action),
@@ -311,9 +311,9 @@ TABLE: dict[Name, dict[str, Cell]] = {
     Name.UNTIL: _same(Said("Waits until that date and time, in your zone; past times are refused.",
                            "Attend jusqu’à cette date et cette heure, dans votre fuseau ; une heure passée est refusée."), _until),
     Name.ASSIGN: _same(Said("Gives it to a colleague (name, e-mail, or a beginning only one has) or to a queue.",
-                            "La donne à un collègue (nom, adresse, ou un début que lui seul a) ou à une file."), _assign),
-    Name.TAKE: _same(Said("It is yours, also from a colleague.", "Elle est à vous, même si un collègue l’avait."), _take),
-    Name.RELEASE: _same(Said("Gives it back to its queue, after your answer.", "La rend à sa file, après votre réponse."), _release),
+                            "Confie l’élément à un collègue (nom, adresse, ou un début que lui seul a) ou à une file."), _assign),
+    Name.TAKE: _same(Said("It is yours, also from a colleague.", "L’élément est à vous, même si un collègue l’avait."), _take),
+    Name.RELEASE: _same(Said("Gives it back to its queue, after your answer.", "Le rend à sa file, après votre réponse."), _release),
     Name.SEND: _same(Said("Your answer leaves at that time; without a time at once. On an answer that is held: it is let go.",
                           "Votre réponse part à cette heure ; sans heure, tout de suite. Si une réponse est retenue : elle part."), _send),
     Name.DISCARD: _same(Said("Only for an answer that is held: it is thrown away.", "Seulement pour une réponse retenue : elle est jetée."), _nothing_held),

@@ -14,6 +14,7 @@ from core.agent_record import AgentOutcome
 from core.conversation import NEVER_ARRIVED, Conversation
 from core.decision import Decision, Entry, EntryKind, OutboxChange
 from core.deeds import Ask, ask_of
+from core.link_words import Impossible
 from core.mail_links import LinkDeed
 from core.on_agent_mail import (
     Around,
@@ -32,7 +33,6 @@ from core.on_agent_mail import (
     with_resolution,
 )
 from core.outbox import Draft, OutboxEvent, OutboxMessage, OutboxState
-from core.refusal import Refused
 from core.resolving import mail_taken_back
 from core.scene import Scene
 from core.setup import Setup
@@ -112,11 +112,11 @@ def discarded(item: WorkItem, message: OutboxMessage, scene: Scene) -> Decision:
 def require_held(message: OutboxMessage | None, user_key: str) -> OutboxMessage:
     """The mail, if it is that person's and waits. Raises Refused."""
     if message is None or message.author != user_key:
-        raise Refused("There is no such mail that you wrote.")
+        raise Impossible("no_mail")
     if message.state is OutboxState.CANCELLED:
-        raise Refused(f"The mail “{clean_line(message.subject, 200)}” was cancelled already, and never left.")
+        raise Impossible("cancelled", subject=clean_line(message.subject, 200))
     if message.state is not OutboxState.HELD:
-        raise Refused(f"The mail “{clean_line(message.subject, 200)}” does not wait any more: it was let go already.")
+        raise Impossible("let_go", subject=clean_line(message.subject, 200), to=", ".join(one.address.address for one in message.recipients[:5]))
     return message
 
 

@@ -24,7 +24,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "subscribe.button": ("Send me these mails", "Recevoir ces messages"),
     "note": ("What solved it (a note that the customer does not see)", "Ce qui l’a résolu (une note que le client ne voit pas)"),
     # ------------------------------------------------------------ around every page
-    "nothing_yet": ("Nothing has been done yet. If you do not want this, just close the page.", "Rien n’est encore fait. Sinon, fermez simplement cette page."),
+    "nothing_yet": (
+        "Nothing has been done yet. If you do not want this, just close the page.",
+        "Rien n’est encore fait. Si vous ne le voulez pas, fermez simplement cette page.",
+    ),
     "until": ("You can use this link once, until {until}.", "Ce lien s’utilise une fois, jusqu’au {until}."),
     "for": ("For {name}", "Pour {name}"),
     "close": ("You can close this page.", "Vous pouvez fermer cette page."),
@@ -76,8 +79,8 @@ WORDS: dict[str, tuple[str, str]] = {
         "Cette adresse ne mène nulle part. Rouvrez le lien depuis le message, en entier, sans retour à la ligne.",
     ),
     "because.over": (
-        "It could be used until {until}. Answer the mail with a command instead, or do it on the page.",
-        "Il était valable jusqu’au {until}. Répondez au message avec une commande, ou faites-le sur la page.",
+        "It could be used until {until}. Answer the mail with a command instead.",
+        "Il était valable jusqu’au {until}. Répondez plutôt au message avec une commande.",
     ),
     "because.used": ("The link was used on {at}. It works once.", "Le lien a servi le {at}. Il ne sert qu’une fois."),
     "because.left_us": ("You are no active user of this desk.", "Vous n’êtes pas un utilisateur actif de ce service."),

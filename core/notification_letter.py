@@ -58,8 +58,8 @@ WORDS: dict[str, tuple[str, str]] = {
         "Les commandes s’écrivent dans les premières lignes de votre réponse ; #aide seul en donne la liste.",
     ),
     # ------------------------------------------------------------ what an answer does
-    "says.customer": ("Your answer goes to the customer ({customer})", "Votre réponse part chez le client ({customer})"),
-    "says.nobody": ("Your answer goes to the customer of {ref}", "Votre réponse part chez le client de {ref}"),
+    "says.customer": ("Your answer goes to the customer ({customer})", "Votre réponse ira au client ({customer})"),
+    "says.nobody": ("Your answer goes to the customer of {ref}", "Votre réponse ira au client de {ref}"),
     "says.internal": ("Your answer stays internal: it becomes a note on {ref}", "Votre réponse reste interne : elle devient une note sur {ref}"),
     "says.digest": ("An answer to this mail does nothing: nobody reads it", "Une réponse à ce message ne fait rien : personne ne la lit"),
     # ------------------------------------------------------------ links
@@ -120,7 +120,8 @@ class FileLeft:
 class Happening:
     """One thing to tell, once. `who` did it; `at` and `due` are in the reader's words and zone.
 
-    `text` is new on the item and is shown once; `writer` is whose text it is. `absent`: for whom the reader stands in.
+    `text` is new on the item and is shown once; `writer` is whose text it is. `absent`: for whom the reader stands in. `subject`: of a mail that is
+    held, or what stands above the desk's own words about a mail of the reader's that did not arrive.
     """
 
     what: What
@@ -208,7 +209,7 @@ def _lead_key(one: Happening) -> str:
 def _section(one: Happening, about: About, language: str) -> tuple[str, str] | None:
     """The words that are new, under who wrote them when; None for what has none."""
     if one.what in (What.ATTENTION, What.DELIVERY):
-        return said("text.attention", language, at=one.at), translated(one.text, language)
+        return one.subject or said("text.attention", language, at=one.at), translated(one.text, language)
     key = _WITH_TEXT.get(one.what)
     if key is None or not one.writer:
         return None

@@ -17,6 +17,7 @@ from core.automatic import writable
 from core.by_mail import Occasion
 from core.decision import Decision, Entry, EntryKind
 from core.mail import address_key
+from core.on_result import NEWS
 from core.outbox import OutboxState, Outcome, Purpose
 from core.overtaken import TOLD
 from core.permissions import sees, visible_to
@@ -156,7 +157,7 @@ def why_dropped(one: Notification, user: User | None, item: WorkItem | None, set
         return "mail to their address came back"
     if not sees(visible_to(user, setup), item):
         return "they may not see the item"
-    if item.status is Status.CLOSED and item.updated_by == one.user_key:
+    if item.status is Status.CLOSED and item.updated_by == one.user_key and one.occasion is not Occasion.FAILED:
         return "they closed the item themselves"
     has = holder(item)
     if one.occasion is Occasion.IN_QUEUE:
@@ -191,14 +192,15 @@ def _news(case: _Case) -> Iterator[Notification]:
 
 
 def _failed(case: _Case) -> Iterator[Notification]:
-    """A mail by a person did not arrive. Whoever gets the notice of it in the same decision is not told twice."""
+    """A mail by a person did not arrive. Whoever gets the notice of it in the same decision is not told twice, and nobody of a recipient they know of."""
     noticed = {one.address.key for draft in case.decision.mails if draft.purpose is Purpose.SEND_FAILED for one in draft.recipients}
     for entry in case.entries:
-        if not _is_failure(entry):
+        sentence = str(entry.facts.get(NEWS, entry.text))
+        if not _is_failure(entry) or not sentence:
             continue
         for to in dict.fromkeys((case.authors.get(entry.outbox_id, ""), holder(case.item))):
             if to and to not in noticed:
-                yield Notification(to, Occasion.FAILED, case.item.id, What.DELIVERY, outbox_id=entry.outbox_id, words=clean_text(entry.text, MOST_WORDS))
+                yield Notification(to, Occasion.FAILED, case.item.id, What.DELIVERY, outbox_id=entry.outbox_id, words=clean_text(sentence, MOST_WORDS))
 
 
 def _waiting_in_queue(case: _Case, setup: Setup) -> Iterator[Notification]:

@@ -23,6 +23,7 @@ from core.on_person import act
 from core.original import Original
 from core.outbox import Draft, OutboxEvent, OutboxMessage, OutboxState
 from core.overtaken import Kind, Overtaking, overtaken
+from core.permissions import sees, visible_to
 from core.recipients import MOST_RECIPIENTS, default_recipients
 from core.scene import Scene
 from core.setup import Setup, User
@@ -165,22 +166,25 @@ def _without_place(item: WorkItem) -> WorkItem:
     return replace(item, resolution=replace(kept, note_seq=None))
 
 
-def done(came: Came, item: WorkItem, steps: Steps, made: Decision, scene: Scene, means: Means, *, notes: Sequence[str] = ()) -> Decision:
-    """What was carried out, on the audit list and confirmed with a way back. A plain answer is confirmed only where there is something to say of it (`notes`)."""
+def done(came: Came, item: WorkItem, steps: Steps, made: Decision, scene: Scene, means: Means, *, notes: Sequence[str] = (), leaves: Draft | None = None) -> Decision:
+    """What was carried out, on the audit list and confirmed with a way back. A plain answer is confirmed only where there is something to say of it (`notes`).
+
+    `leaves` is an answer that was held and is let go, with the time at which it leaves now.
+    """
     made = by_mail(made, came.inbound_id, scene.by)
     draft = next((one for one in made.mails if one.id == means.ids.draft), None)
     said = (*steps.said, *notes)
     wanted = scene.user.by_mail.confirm and (bool(came.commands) or bool(notes))
-    record = audit_line(came, means, scene.by, AgentOutcome.DONE, item.id, scene.now, words="; ".join(said), outbox_id=draft.id if draft is not None else "")
+    record = audit_line(came, means, scene.by, AgentOutcome.DONE, item.id, scene.now, words=" ".join(said), outbox_id=draft.id if draft is not None else "")
     made = made + Decision(audited=(record,))
     if not (wanted and means.may_tell):
         return made
     cancelled = tuple(one.outbox_id for one in made.outbox if one.event is OutboxEvent.CANCEL)
     let_go = tuple(one.outbox_id for one in made.outbox if one.event is OutboxEvent.RELEASE)
-    body = snapshot(item, as_left(made, item), (*((draft.id,) if draft is not None else ()), *let_go), "; ".join(steps.said), cancelled=cancelled)
+    body = snapshot(item, as_left(made, item), (*((draft.id,) if draft is not None else ()), *let_go), " ".join(steps.said), cancelled=cancelled)
     undoes = bool(made.items or draft is not None or let_go)
     link, url = link_to(means.ids.undo, LinkDeed.UNDO, item.id, body, scene, means) if undoes else (None, "")
-    answer = confirmation(paper_for(came, means, scene.user, scene.setup, scene.now, item), said, draft, url)
+    answer = confirmation(paper_for(came, means, scene.user, scene.setup, scene.now, item), said, draft or leaves, url)
     return made + telling(answer, link)
 
 
@@ -231,7 +235,8 @@ def refused(came: Came, no: No, user: User | None, user_key: str, item: WorkItem
         made = made + Decision(entries=(_kept(came, no, user_key, item, english, now),))
     if user is None or not means.may_tell:
         return made
-    paper = paper_for(came, means, user, setup, now, item)
+    shown = item if item is not None and sees(visible_to(user, setup), item) else None
+    paper = paper_for(came, means, user, setup, now, shown)
     if no.trusted:
         return made + telling(refusal(paper, no.sentence, own_words=no.own_words, internal=no.internal, partly=no.partly))
     apart = replace(paper, message_id="", references=())

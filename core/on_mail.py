@@ -126,19 +126,20 @@ def _bounce(work: MailWork, verdict: Verdict) -> Verdict:
     if message is None or report is None or not verdict.outbox_id:
         return verdict
     item = work.items.get(verdict.item_id)
-    work.others.append(bounce(message, report, item, work.now, people=present(work.setup, work.now)))
-    _tell_author(work, message, report)
+    decision = bounce(message, report, item, work.now, people=present(work.setup, work.now))
+    work.others.append(decision)
+    _tell_author(work, message, report, decision)
     if item is not None and message.purpose not in TO_AGENTS:
         work.touched.add(item.id)
         work.arrived(verdict, item)
     return verdict
 
 
-def _tell_author(work: MailWork, message: OutboxMessage, report: Report) -> None:
+def _tell_author(work: MailWork, message: OutboxMessage, report: Report, decision: Decision) -> None:
     """The author of a person's mail learns of each recipient once (decisions.md 3)."""
     failures = returned_to_author(message, report)
     if failures and work.facts.draft_ids and not work.facts.archive:
-        told = notice(message, failures, work.setup, work.facts.draft_ids[0], work.now)
+        told = notice(message, failures, decision, work.setup, work.facts.draft_ids[0], work.now)
         work.drafts.extend([told] if told is not None else [])
 
 

@@ -193,7 +193,7 @@ def _mark_read(item: WorkItem, ask: Ask, scene: Scene, talk: Conversation) -> De
 
 def _mark_new(item: WorkItem, ask: Ask, scene: Scene, talk: Conversation) -> Decision:
     """A-CX-24, A-NI-01."""
-    after, entries = placed_quietly(item, replace(scene.touched(item), new_information=True), scene)
+    after, entries = placed_quietly(item, replace(scene.touched(item), new_information=True), scene, wakes=True)
     return Decision(items=(after,), entries=entries)
 
 

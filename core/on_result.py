@@ -33,6 +33,12 @@ DIED_UNMARKED = "The sender stopped before the mail was handed over."
 NOT_KNOWN = "It is not known whether the mail to "
 """Begins what an item is marked with until a person looks."""
 
+NOT_DELIVERED, NOT_EVERYBODY, OTHERS = "The mail could not be delivered. ", "The mail did not reach everybody. ", " Others did not get it. "
+"""What stands before the failures on timelines; the last after what is not known."""
+
+NEWS = "news"
+"""The fact of a line about a delivery: the sentence that is new in it, '' where everybody was told before; absent where all of it is new."""
+
 NOT_ARRIVED = frozenset({Outcome.PERMANENT, Outcome.BOUNCED, Outcome.TEMPORARY, Outcome.PENDING})
 """With these outcomes a recipient has not got the mail when all tries are over."""
 
@@ -99,7 +105,8 @@ def bounce(message: OutboxMessage, report: Report, item: WorkItem | None, now: d
     ended = replace(message, state=OutboxState.BOUNCED, recipients=with_outcomes(message.recipients, outcomes))
     changed = OutboxChange(message.id, OutboxEvent.BOUNCE, reason=words, recipients={key: (str(outcome), said) for key, (outcome, said) in outcomes.items()})
     decision = Decision(outbox=(changed,), suppressions=tuple(_suppressions(message, failed, now)))
-    return decision if item is None else decision + _failed(ended, Rules(people=people), item, now)
+    news = returned_to_author(message, report) if outcomes else None
+    return decision if item is None else decision + _failed(ended, Rules(people=people), item, now, news=news)
 
 
 def returned_to_author(message: OutboxMessage, report: Report) -> str:
@@ -109,6 +116,15 @@ def returned_to_author(message: OutboxMessage, report: Report) -> str:
     failed = _about_the_mail(message, [one for one in report.recipients if one.action.lower() == "failed"])
     news = [(one, words) for one, words in _matched(message, failed) if one.outcome is not Outcome.BOUNCED] if failed else []
     return "\n".join(f"{one.address.address}: {words}" for one, words in news)
+
+
+def failures_in(sentence: str) -> tuple[str, str]:
+    """A sentence of ours about a delivery, in two: what is not known of it, and who did not get the mail and why; either may be ''."""
+    for begins in (NOT_DELIVERED, NOT_EVERYBODY):
+        if sentence.startswith(begins):
+            return "", sentence.removeprefix(begins)
+    known, _, failures = sentence.partition(OTHERS)
+    return known, failures
 
 
 def complaint(message: OutboxMessage, feedback: Feedback, item: WorkItem | None, now: datetime) -> Decision:
@@ -187,7 +203,7 @@ def _closed(item: WorkItem, rules: Rules, now: datetime) -> Decision:
 def _unknown(ended: OutboxMessage, rules: Rules, item: WorkItem, now: datetime) -> Decision:
     """Nobody knows: a person looks. No clock begins, nothing moves; of automatic mail only the line is written."""
     who = _names([one for one in that_count(ended.recipients) if one.outcome is Outcome.UNKNOWN])
-    missing = f" Others did not get it. {failures}" if (failures := _failures(ended)) else ""
+    missing = f"{OTHERS}{failures}" if (failures := _failures(ended)) else ""
     words = f"{NOT_KNOWN}{who} arrived. Send it again, or mark it as sent, in the Outbox.{missing}"
     line = _line(ended, now, words)
     if ended.purpose is not Purpose.PERSON:
@@ -196,13 +212,19 @@ def _unknown(ended: OutboxMessage, rules: Rules, item: WorkItem, now: datetime) 
     return Decision(items=(after,), entries=(line, *handed_on(item, after, now, rules.people, placed_aloud=False)))
 
 
-def _failed(ended: OutboxMessage, rules: Rules, item: WorkItem, now: datetime) -> Decision:
-    """Somebody did not get the mail. A person's: back to To Do with the countdown off and a mark (decisions.md 3 and 15); automatic: the line only."""
+def _failed(ended: OutboxMessage, rules: Rules, item: WorkItem, now: datetime, *, news: str | None = None) -> Decision:
+    """Somebody did not get the mail. A person's: back to To Do with the countdown off and a mark (decisions.md 3 and 15); automatic: the line only.
+
+    `news`: those of the failures that nobody was told of yet; None for all of them.
+    """
     reached = any(one.outcome is Outcome.ACCEPTED for one in that_count(ended.recipients))
-    words = f"{'The mail did not reach everybody' if reached else 'The mail could not be delivered'}. {_failures(ended)}"
+    begins, failures = NOT_EVERYBODY if reached else NOT_DELIVERED, _failures(ended)
+    words = f"{begins}{failures}"
     line = _line(ended, now, words)
     if ended.purpose is not Purpose.PERSON:
         return Decision(entries=(line,))
+    if news is not None and news != failures:
+        line = replace(line, facts={**line.facts, NEWS: f"{begins}{news}" if news else ""})
     cell = TABLES[item.kind].get(item.place, {}).get(Event.DELIVERY_FAILED)
     if cell is None:  # a closed item stays closed; the mark shows it in the inbox
         after = place_people(replace(item, attention=words, updated_at=now), people=rules.people)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from core.absence import handed_on, present
 from core.assignment import place_people
 from core.decision import Decision, Entry
 from core.mail import address_key
@@ -18,6 +20,9 @@ DEFAULT_WINDOW = timedelta(days=5)
 
 SEEN_BY = frozenset({Event.UPDATE, Event.START, Event.WAIT_INFORMATION, Event.WAIT_UNTIL, Event.WAIT_PAUSE, Event.RESOLVE, Event.RESOLVE_FINAL, Event.CANCEL})
 """Explicit work on an item: the marks for new information and attention go out (B-CO-11); looking, taking or passing on leaves them."""
+
+WAKING = frozenset({Event.REOPEN, Event.RESUME})
+"""Somebody has to look at it from now on: for people who are away that is who stands in for them (`core/absence.py`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +75,23 @@ def seen(item: WorkItem, now: datetime) -> WorkItem:
 
 def placed(was: WorkItem, moved: Moved, scene: Scene, *, event: Event | None = None, said: dict[str, object] | None = None) -> tuple[WorkItem, tuple[Entry, ...]]:
     """The moved item with its people placed, and the lines for its timeline."""
-    item = place_people(moved.item, people=scene.setup.user_of, by=scene.by)
+    people = _people(scene, wakes=event in WAKING)
+    item = place_people(moved.item, people=people, by=scene.by)
     done = replace(moved, item=item)
-    return item, change_entries(was, done, scene.now, scene.by, event=event, facts=said)
+    return item, (*change_entries(was, done, scene.now, scene.by, event=event, facts=said), *handed_on(was, item, scene.now, people))
 
 
-def placed_quietly(was: WorkItem, item: WorkItem, scene: Scene) -> tuple[WorkItem, tuple[Entry, ...]]:
-    """An item whose status stays, with its people placed by its marks, and the line if that moved somebody."""
-    after = place_people(item, people=scene.setup.user_of)
+def placed_quietly(was: WorkItem, item: WorkItem, scene: Scene, *, wakes: bool = False) -> tuple[WorkItem, tuple[Entry, ...]]:
+    """An item whose status stays, with its people placed by its marks, and the lines if that moved somebody; `wakes`: a mark was set."""
+    people = _people(scene, wakes=wakes)
+    after = place_people(item, people=people)
     line = allocation_entry(was, after, scene.now, scene.by)
-    return after, (line,) if line is not None else ()
+    return after, (*((line,) if line is not None else ()), *handed_on(was, after, scene.now, people))
+
+
+def _people(scene: Scene, *, wakes: bool) -> Container[str]:
+    """Whoever is there; where a person wakes what somebody else has, who stands in for those who are away."""
+    return present(scene.setup, scene.now, acting=scene.by) if wakes else scene.setup.user_of
 
 
 def done(item: WorkItem, moved: Moved, scene: Scene, event: Event) -> Decision:

@@ -176,7 +176,8 @@ class Verdict:
     answers: str = ""
     """Outbox id of the mail to our user that is answered."""
     refused: str = ""
-    """Why nothing is carried out: a reason of `core/agent_trust.py`, '' where the mail is believed."""
+    """Why nothing is carried out: a reason of `core/agent_trust.py`, '' where the mail is believed. Beside any other action than *agent* and *file*
+    it is for the audit list alone: the mail goes its way."""
     created_by: str = ""
     """Address key of our user who opens the item for somebody else (forward, `#case`)."""
     fingerprint: str = ""

@@ -63,9 +63,15 @@ def answered(connection: Connection, outbox_id: str) -> Answered | None:
     root = draft.facts.get(TOLD, "") or message.id
     told = told_about(connection, root)
     if told is None:
-        return Answered(message, draft, root, message.created_at)
+        return Answered(message, draft, root, message.created_at, internal=_is_forgotten(connection, root))
     since = message.created_at if message.purpose is Purpose.HELD_REPLY else told.at
     return Answered(message, draft, root, since, told.inbound_ids, told.internal, said_since.words_of(connection, told.inbound_ids))
+
+
+def _is_forgotten(connection: Connection, root: str) -> bool:
+    """Whether it is not known any more what the first mail told of: that may have been a note, so what answers it stays internal."""
+    first = outboxes.get(connection, root)
+    return first is not None and first.purpose is Purpose.NOTIFICATION
 
 
 def said_meanwhile(connection: Connection, found: Answered | None, item: WorkItem, talk: Conversation, scene: Scene) -> tuple[Since, ...]:

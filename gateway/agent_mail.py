@@ -12,9 +12,10 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
+from core.absence import warning
 from core.agent_record import AgentOutcome
 from core.agent_text import AgentText
-from core.agent_trust import SILENT, THEIRS, Distrust
+from core.agent_trust import REFUSED, SILENT, THEIRS, Distrust
 from core.agent_trust import sentence as why_distrusted
 from core.command_help import help_text
 from core.command_plan import Plan, planned
@@ -23,8 +24,10 @@ from core.commands import Parsed, parse
 from core.decision import Decision
 from core.deeds import Ask
 from core.held_reply import discarded, held, let_go, released, require_held
+from core.link_words import Impossible, place_words
+from core.mail import address_key
 from core.mail_links import MailLink, url
-from core.on_agent_mail import Around, Came, Deeds, Ids, Means, No, Steps, asked_for_help, carried_out, done, filed, ignored, refused
+from core.on_agent_mail import Around, Came, Deeds, Ids, Means, No, Steps, as_left, asked_for_help, carried_out, done, filed, ignored, refused
 from core.outbox import OutboxMessage, Purpose
 from core.permissions import sees, visible_to
 from core.refusal import Refused
@@ -37,7 +40,7 @@ from gateway.agent_answered import Answered, answered, said_meanwhile
 from gateway.agent_reply import prepared, with_files
 from gateway.clock import Clock
 from gateway.inbound.agent_html import words_of
-from gateway.inbound.by_agent import AgentMail, ByAgent, nobody
+from gateway.inbound.by_agent import BY_AGENT, AgentMail, ByAgent, nobody
 from gateway.keys import Keys
 from gateway.store import agent_mails, brakes, conversations, items, outboxes
 
@@ -49,14 +52,15 @@ CARRIED_OUT = (AgentOutcome.DONE, AgentOutcome.HELD, AgentOutcome.FILED)
 NOT_SEEN = Said("There is no such item that you may see; nothing was done.", "Il n’y a pas de tel élément que vous puissiez voir ; rien n’a été fait.")
 NOT_TO_CUSTOMERS = Said(
     "This answers a confirmation, so its words were not sent to anybody. Answer the notification to write to the customer, or write “#note” above them.",
-    "Ceci répond à une confirmation : ses mots ne sont partis chez personne. Répondez à la notification pour écrire au client, ou écrivez « #note » au-dessus.",
+    "Ceci répond à une confirmation : ses mots n’ont été envoyés à personne. Répondez à la notification pour écrire au client, ou écrivez « #note » au-dessus.",
 )
 LEFT_OUT = Said("“{name}” did not go with it: it holds a piece of what was told to you.", "« {name} » n’est pas joint : il contient une partie de ce qui vous a été dit.")
-RELEASED = Said("Your held answer leaves.", "Votre réponse retenue part.")
+RELEASED = Said("The answer that was held is let go.", "La réponse retenue est libérée.")
+NOW = Said("{ref} is “{place}” now.", "{ref} est maintenant « {place} ».")
 DISCARDED = Said("Your held answer was cancelled and never leaves.", "Votre réponse retenue est annulée et ne partira pas.")
 MORE_SAID = Said(
-    "{who} wrote since you were asked, so your answer waits still. Read it first; then answer the newest notification, or let the answer go on the page.",
-    "{who} a écrit depuis la question : votre réponse attend toujours. Lisez d’abord ; puis répondez à la dernière notification, ou libérez-la sur la page.",
+    "{who} wrote since you were asked, so your answer waits still. Read it first; then answer the newest notification.",
+    "{who} a écrit depuis la question : votre réponse attend toujours. Lisez d’abord ; puis répondez à la dernière notification.",
 )
 
 
@@ -83,8 +87,19 @@ class AgentMails:
         """One mail. Mails that wait are locked before their item, as everywhere; the rest is asked after that, so that no two copies are both first."""
         if agent_mail.verdict.action is Action.SEND:
             return self._submitted(connection, agent_mail, setup, now)
+        if agent_mail.verdict.action not in BY_AGENT:
+            return self._overheard(connection, agent_mail, now)
         work = _Work(self, connection, agent_mail, setup, now)
         return work.filed() if agent_mail.verdict.action is Action.FILE else work.answered()
+
+    def _overheard(self, connection: Connection, agent_mail: AgentMail, now: datetime) -> Decision:
+        """Commands by somebody who may not command: the mail goes its way, and the audit list says so, once."""
+        verdict, mail = agent_mail.verdict, agent_mail.mail
+        if agent_mails.outcomes(connection, agent_mail.inbound_id):
+            return Decision()
+        said = parse(mail.subject, mail.new_text or mail.text, told_subject="").commands
+        came = replace(_came(agent_mail, None, now), commands=tuple(one.written for one in said))
+        return ignored(came, verdict.agent, verdict.item_id, verdict.refused, now, self.means(may_tell=False))
 
     def released(self, connection: Connection, link: MailLink, message: OutboxMessage, scene: Scene) -> Decision:
         """What else is done when a held answer is let go by its link; letting it go is the caller's. Raises Refused, IllegalTransition."""
@@ -135,7 +150,7 @@ class _Work:
             words = self._words(scene)
             return self._obeyed(self._item, words, scene)
         except (Refused, IllegalTransition) as no:
-            return self._refused(str(no), words.text)
+            return self._refused(no.said(_language(scene)) if isinstance(no, Impossible) else str(no), words.text)
 
     def _words(self, scene: Scene) -> AgentText:
         found = self._answered
@@ -157,7 +172,8 @@ class _Work:
     def _carried_out(self, item: WorkItem, plan: Plan, words: AgentText, scene: Scene) -> Decision:
         """Commands and notes alone."""
         steps, around = _steps(plan), self._around(item)
-        return done(self._came, item, steps, carried_out(item, steps, scene, around, self._means.ids.draft), scene, self._means)
+        made = carried_out(item, steps, scene, around, self._means.ids.draft)
+        return done(self._came, item, steps, made, scene, self._means, notes=_warnings(steps, scene))
 
     def _replied(self, item: WorkItem, plan: Plan, words: AgentText, scene: Scene) -> Decision:
         """An answer to the customer, and what else was asked for; held where something of ours is left in it, or more was said meanwhile."""
@@ -173,7 +189,7 @@ class _Work:
         since = said_meanwhile(self._connection, found, item, around.talk, scene)
         if words.survived or since:
             return held(self._came, item, steps, made, scene, self._means, why=words.survived, since=since)
-        notes = tuple(_say(scene, LEFT_OUT.filled(name=name)) for name in reply.left_out[:5])
+        notes = (*_warnings(steps, scene), *(_say(scene, LEFT_OUT.filled(name=name)) for name in reply.left_out[:5]))
         return done(self._came, item, steps, self._instead_of_held(made, item, scene), scene, self._means, notes=notes)
 
     def _around(self, item: WorkItem) -> Around:
@@ -186,14 +202,16 @@ class _Work:
         """`#send` lets it leave, unless still more was said meanwhile; `#discard` ends it."""
         message = require_held(outboxes.get(self._connection, str(found.held.get("outbox_id", "")), lock=True), scene.by)
         discards = parsed.has(Name.DISCARD)
-        steps = Steps(said=(_say(scene, DISCARDED if discards else RELEASED),))
         if discards:
-            return done(self._came, item, steps, discarded(item, message, scene), scene, self._means)
+            return done(self._came, item, Steps(said=(_say(scene, DISCARDED),)), discarded(item, message, scene), scene, self._means)
         since = said_meanwhile(self._connection, found, item, conversations.conversation(self._connection, item.id), scene)
         if since:
             raise Refused(_say(scene, MORE_SAID.filled(who=", ".join(dict.fromkeys(one.who for one in since[:3])))))
         more = self._mails.let_go(self._connection, message, found.held, scene)
-        return done(self._came, item, steps, released(item, message, more, scene), scene, self._means)
+        made = released(item, message, more, scene)
+        left, leaves = as_left(made, item), replace(outboxes.draft_of(message)[0], due_at=made.outbox[0].due_at or scene.now)
+        said = (RELEASED, *((NOW.filled(ref=left.ref, place=place_words(left, _language(scene))),) if left.status is not item.status else ()))
+        return done(self._came, item, Steps(said=tuple(_say(scene, one) for one in said)), made, scene, self._means, leaves=leaves)
 
     def _instead_of_held(self, made: Decision, item: WorkItem, scene: Scene) -> Decision:
         """New words in answer to a mail that asks go instead of what was held, if that waits still."""
@@ -243,11 +261,12 @@ class _Work:
         """What the page would have said."""
         log.info("agent_mail_refused", extra={"inbound_id": self._agent_mail.inbound_id, "user": self._user_key, "reason": sentence[:300]})
         internal = self._answered is not None and self._answered.internal
-        return self._no(No("refused", sentence, trusted=True, own_words=own_words, internal=internal))
+        return self._no(No(REFUSED, sentence, trusted=True, own_words=own_words, internal=internal))
 
     def _no(self, no: No) -> Decision:
         """Told so often an hour and no more, and shown on the item so often: whoever has an address for answers fills neither a mailbox nor a timeline."""
-        before = self._counted.get(str(AgentOutcome.REFUSED), 0)
+        theirs = agent_mails.refused(self._connection, self._user_key, self._now - AN_HOUR, (REFUSED, *THEIRS))
+        before = theirs if no.trusted else self._counted.get(str(AgentOutcome.REFUSED), 0) - theirs  # what others forge does not use up their own answers
         means = replace(self._means, may_tell=self._means.may_tell and before < self._mails.limits.refusals_per_hour)
         shown = replace(no, line=no.line and before < self._mails.limits.mails_per_hour)
         return refused(self._came, shown, self._user, self._user_key, self._item, self._setup, self._now, means)
@@ -294,8 +313,19 @@ def _steps(plan: Plan) -> Steps:
     return Steps((*note, *plan.deeds), plan.letter, plan.after, plan.said)
 
 
+def _warnings(steps: Steps, scene: Scene) -> tuple[str, ...]:
+    """What there is to know of whom the item was given to, as on the page."""
+    language = scene.user.language or scene.setup.language
+    given = (warning(scene.setup, address_key(ask.to), scene.now, language) for verb, ask in steps.deeds if verb == "assign" and ask.to)
+    return tuple(filter(None, given))
+
+
 def _say(scene: Scene, said: Said) -> str:
-    return said.in_language(scene.user.language or scene.setup.language)
+    return said.in_language(_language(scene))
+
+
+def _language(scene: Scene) -> str:
+    return scene.user.language or scene.setup.language
 
 
 def _is_word_on_held(parsed: Parsed) -> bool:

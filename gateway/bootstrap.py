@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
@@ -207,6 +208,7 @@ class House:
             self.clock,
             holder=self.holder,
             brakes=ways_in.brakes(self.settings),
+            answered_for=timedelta(days=self.settings.agent_mail.answer_days + 1),
             wake_inbound=self.wakes.inbound,
             wake_outbox=self.wakes.outbox,
             recover=self.dispatcher.recover_expired,

@@ -1,18 +1,22 @@
 """The links in mails to our people: shown before, done once, by the person they were made for; what each does is `link_deeds.py`.
 
-A link is authority for one deed by one person, and no more. Looking at it changes nothing. What it does, and that it was used, is one commit.
+A link is authority for one deed by one person, and no more. Looking at it changes nothing: that it was opened is one line of the audit list, the
+first time. What it does, and that it was used, is one commit.
 """
 
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
 
-from core.agent_record import AgentOutcome, AgentRecord
+from core.agent_record import LINK, LINK_OPENED, AgentOutcome, AgentRecord
 from core.decision import Decision
 from core.link_words import Impossible, say
 from core.mail import address_key
@@ -35,8 +39,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("guichet.links")
 
 LONGEST_NOTE = 10_000
-LINK = "link"
-"""The reason on the audit list of what came by a link and not by a mail."""
+FORGED_AGAIN_AFTER = timedelta(minutes=1)
+"""Of links that are none of ours one line is logged so often, with how many they were."""
 
 
 class LinkDesk(LinkDeeds):
@@ -56,16 +60,22 @@ class LinkDesk(LinkDeeds):
         super().__init__(database, setups, clock, apply, wake_outbox=wake_outbox)
         self._keys = keys
         self.released = released
+        self.forged = Forged(clock)
 
     def look(self, token: str, *, accepted: str = "") -> Page:
-        """What the link would do, in words; nothing is changed. `accepted` is an Accept-Language header, for tokens that name nobody."""
-        link_id = self._keys.verified_link(token)
+        """What the link would do, in words; nothing is changed but the audit list. `accepted` is an Accept-Language header, for tokens that name nobody."""
+        link_id = self.verified(token)
         if not link_id:
             return unknown(accepted)
+        opened_id = _opened(link_id)
         with self._database.read() as connection:
             link = mail_links.get(connection, link_id)
-            if link is None:
-                return unknown(accepted)
+            known = agent_mails.has(connection, opened_id)
+        if link is None:
+            return unknown(accepted)
+        if not known:
+            self._note(link_id, opened_id, LINK_OPENED, "its page was opened; nothing was done")
+        with self._database.read() as connection:
             setup = self._setups.current(connection)
             try:
                 asked = self._asked(link, setup)
@@ -77,7 +87,7 @@ class LinkDesk(LinkDeeds):
 
     def confirm(self, token: str, answer: str = "", *, note: str = "", accepted: str = "") -> Page:
         """Do it, once: the button was pressed. `answer` is its value ('' = the link's own deed), `note` a resolution that was typed."""
-        link_id = self._keys.verified_link(token)
+        link_id = self.verified(token)
         if not link_id:
             return unknown(accepted)
         language = language_of(accepted)
@@ -104,7 +114,7 @@ class LinkDesk(LinkDeeds):
 
     def unsubscribe(self, token: str) -> bool:
         """RFC 8058: no page, no question; False for what is no link to unsubscribe by, which then does nothing. Idempotent."""
-        link_id = self._keys.verified_link(token)
+        link_id = self.verified(token)
         if not link_id:
             return False
         with self._database.read() as connection:
@@ -115,16 +125,26 @@ class LinkDesk(LinkDeeds):
 
     def not_pressed(self, token: str) -> None:
         """Something asked for the deed without pressing the button: a line on the audit list, one for each link, and nothing else."""
+        link_id = self.verified(token)
+        if link_id:
+            self._note(link_id, link_id, LINK, "asked for without the button of its page")
+
+    def verified(self, token: str) -> str:
+        """The id of the link that a token names, '' where it is none of ours: that is logged, and the database knows nothing of it."""
         link_id = self._keys.verified_link(token)
         if not link_id:
-            return
+            self.forged.came()
+        return link_id
+
+    def _note(self, link_id: str, record_id: str, reason: str, words: str) -> None:
+        """One line of the audit list, written by whoever comes first."""
         with self._database.lazy() as connection:
             link = mail_links.get(connection, link_id, lock=True)
-            if link is not None and not agent_mails.has(connection, link.id):
-                agent_mails.add(connection, (self._record(link, link.id, AgentOutcome.IGNORED, f"{link.deed}: asked for without the button of its page"),))
+            if link is not None and not agent_mails.has(connection, record_id):
+                agent_mails.add(connection, (self._record(link, record_id, AgentOutcome.IGNORED, f"{link.deed}: {words}", reason),))
 
-    def _record(self, link: MailLink, record_id: str, outcome: AgentOutcome, words: str) -> AgentRecord:
-        return AgentRecord(record_id, "", self._clock.now(), link.user_key, "", outcome, LINK, words, link.item_id)
+    def _record(self, link: MailLink, record_id: str, outcome: AgentOutcome, words: str, reason: str = LINK) -> AgentRecord:
+        return AgentRecord(record_id, "", self._clock.now(), link.user_key, "", outcome, reason, words, link.item_id)
 
     def _done(self, connection: Connection, asked: Asked) -> Page:
         """Write it, and that the link was used. What raises here takes both back."""
@@ -153,6 +173,30 @@ class LinkDesk(LinkDeeds):
         if link.expires_at <= now:
             raise Past(over(link, user, setup))
         return Asked(link, Scene(user, setup, now), language_for(link, setup))
+
+
+class Forged:
+    """Counts what is no link of ours and says so in the log, at most once a minute; safe for threads."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._said_at: datetime | None = None
+        self._since = 0
+
+    def came(self) -> None:
+        now = self._clock.now()
+        with self._lock:
+            self._since += 1
+            if self._said_at is not None and timedelta(0) <= now - self._said_at < FORGED_AGAIN_AFTER:
+                return
+            since, self._since, self._said_at = self._since, 0, now
+        log.warning("link_forged", extra={"since_the_last_line": since})
+
+
+def _opened(link_id: str) -> str:
+    """The id of the line that says that a link was opened: there is one for each."""
+    return sha256(f"opened {link_id}".encode()).hexdigest()[:32]
 
 
 def _asking(prepared: Prepared, asked: Asked) -> Page:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,8 +13,9 @@ from sqlalchemy import Connection, bindparam, select
 from core.assignment import holder
 from core.mail import Address, address_key
 from core.mail_links import LinkDeed, MailLink, url
-from core.notification_letter import About, Happening, digest, digest_subject, notification, said, subject_of
+from core.notification_letter import About, Happening, digest, digest_subject, notification, said, subject_of, translated
 from core.notifications import What
+from core.on_result import failures_in
 from core.outbox import Draft, FileRef, Purpose, Recipient
 from core.senders import Sender, main_address, nobody
 from core.setup import Setup, User
@@ -25,14 +27,19 @@ from gateway.keys import Keys
 from gateway.local_time import said_moment
 from gateway.notified_files import Room, carried
 from gateway.outbound.compose import LIST, UNSUBSCRIBE
-from gateway.store import conversations, items
+from gateway.outbound.sealing import from_shelf
+from gateway.store import conversations, items, outbox_rows
 from gateway.store.notifications import Group, Waiting, main_occasion, thread
 from gateway.store.schema import inbound, inbound_body
 
 UNSUBSCRIBES_FOR = timedelta(days=400)
 """How long the link works that ends such mails: it does no harm, and people find old mails (RFC 8058)."""
+log = logging.getLogger("guichet.notifier")
+
 MOST_ITEMS = 50
 """Items that a digest names."""
+MOST_FAILURES = 4_000
+"""Characters about who did not get a mail."""
 IN_DIGEST = "digest"
 """What the link of a digest ends: all that is told so."""
 
@@ -189,9 +196,30 @@ class _Telling:
         if what in _SHOWS_MAIL:
             return self._with_mail(row, mails)
         by = reader.name_of(one.by) if one.by else ""
+        if what is What.DELIVERY and self._room is not None:
+            return self._not_arrived(row)
         if what is What.DUE and self._item.due_at is not None:
             return Happening(what, one.occasion, at, due=reader.at(self._item.due_at))
         return Happening(what, one.occasion, at, who=by, writer=by if what is What.NOTE else "", text=one.words)
+
+    def _not_arrived(self, row: Waiting) -> Happening:
+        """To the author in the desk's own words, which are a template (C-TP-01); to others as the timeline says it."""
+        from gateway.outbound.templates import chosen, render  # Jinja2 is imported with the first automatic mail only
+
+        one, reader = row.told, self._reader
+        plain = Happening(one.what, one.occasion, reader.at(row.at), text=one.words)
+        message = outbox_rows.get(reader.connection, one.outbox_id) if one.outbox_id else None
+        known, failures = failures_in(one.words)
+        if message is None or not failures or address_key(message.author) != one.user_key:
+            return plain
+        facts = {"subject": message.subject, "failures": failures[:MOST_FAILURES]}
+        files, missing = from_shelf(reader.connection, chosen(reader.setup, Purpose.SEND_FAILED, reader.language).files)
+        self.files += [ref for ref in files if ref.id not in {one.id for one in self.files}]
+        words = render(reader.setup, Purpose.SEND_FAILED, reader.language, self._item.ref, facts)
+        if words.note or missing:
+            log.warning("template_broken", extra={"note": words.note, "missing": list(missing)})
+        text = "\n\n".join(filter(None, (translated(known, reader.language), words.text.strip())))
+        return replace(plain, subject=clean_line(words.subject, 200), text=text)
 
     def _with_mail(self, row: Waiting, mails: set[str]) -> Happening:
         one, reader = row.told, self._reader
@@ -206,7 +234,8 @@ class _Telling:
             own = "" if told_already or one.what in (What.MAIL, What.HELD) else self._item.description
             author = self._item.created_by
             writer = (reader.name_of(author) if author else reader.setup.name) if own else ""
-            return Happening(one.what, one.occasion, reader.at(row.at), who=by or _writer(mail), writer=writer, text=own, absent=absent)
+            who = by or (_name(mail) if mail is not None and one.what is not What.GIVEN else "")  # who wrote gave nobody anything
+            return Happening(one.what, one.occasion, reader.at(row.at), who=who, writer=writer, text=own, absent=absent)
         attached, left = self._carry(inbound_id) if one.what is not What.HELD else ((), ())
         return Happening(
             what=one.what,

@@ -24,7 +24,7 @@ from core.told import Asked, addressee
 from core.work_item import WorkItem
 from gateway.clock import Clock
 from gateway.connector_kinds import POLLED_KINDS
-from gateway.store import brakes, conversations, due, items, mail_drafts, mail_links
+from gateway.store import brakes, conversations, due, items, mail_drafts, mail_links, notifications
 from gateway.store.engine import Database, is_passing_fault
 from gateway.store.items import StaleItem
 from gateway.store.outbox_claims import any_due
@@ -44,6 +44,8 @@ SWEEP_EVERY = timedelta(seconds=2)
 FORGET_EVERY = timedelta(hours=1)
 LINKS_KEPT = timedelta(days=30)
 """How long a link that is over still says so to whoever opens it."""
+TOLD_KEPT = timedelta(days=90)
+"""How long it is known what our people were told of, and why they were not."""
 PUT_ASIDE = timedelta(minutes=5)
 """How long an item whose alarm failed by a fault of ours is left alone, so that it does not hold up the others."""
 
@@ -65,7 +67,8 @@ class Tick:
 class Scheduler:
     """The clock of an installation. `holder` names this process in the lease; the callbacks may be lost without harm (law 5).
 
-    `recover` puts right what dead senders left in the outbox and returns how many messages that were.
+    `recover` puts right what dead senders left in the outbox and returns how many messages that were. `answered_for`: how long a notification can be
+    answered; what it told of is kept at least so long.
     """
 
     def __init__(
@@ -77,6 +80,7 @@ class Scheduler:
         *,
         holder: str,
         brakes: Brakes | None = None,
+        answered_for: timedelta = timedelta(0),
         wake_inbound: Callable[[Sequence[str]], None] = lambda ids: None,
         wake_outbox: Callable[[], None] = lambda: None,
         recover: Callable[[datetime], int] = lambda now: 0,
@@ -86,6 +90,7 @@ class Scheduler:
         self._apply = apply
         self._clock = clock
         self._brakes = brakes or Brakes()
+        self._told_kept = max(TOLD_KEPT, answered_for)
         self._holder = holder
         self._wake_inbound = wake_inbound
         self._wake_outbox = wake_outbox
@@ -137,7 +142,7 @@ class Scheduler:
         return len(lying), self._recover(now)
 
     def _forget(self, now: datetime) -> None:
-        """Once an hour: what the brakes counted and no window looks at any more, drafts that nobody went on with (C-DR-01), links long over."""
+        """Once an hour: what the brakes counted and no window looks at any more, drafts that nobody went on with (C-DR-01), links long over, old notifications."""
         if self._forgot_at is not None and timedelta(0) <= now - self._forgot_at < FORGET_EVERY:
             return
         self._forgot_at = now
@@ -145,6 +150,7 @@ class Scheduler:
             brakes.prune_counts(connection, now)
             mail_drafts.prune(connection, now)
             mail_links.prune(connection, now - LINKS_KEPT)
+            notifications.prune(connection, now - self._told_kept)
 
     def _ring(self, now: datetime) -> tuple[int, int]:
         self._aside = {item_id: until for item_id, until in self._aside.items() if until > now}

@@ -7,15 +7,18 @@ It stands in the commit that settles the mail. Who may hand in what is `core/sub
 from __future__ import annotations
 
 import logging
+import re
 from dataclasses import replace
 from datetime import datetime, timedelta
 from hashlib import sha256
+from itertools import islice
+from urllib.parse import unquote
 
 from sqlalchemy import Connection
 
 from core.agent_answers import Since
 from core.agent_record import AgentOutcome
-from core.agent_trust import Distrust
+from core.agent_trust import REFUSED, THEIRS, Distrust
 from core.agent_trust import sentence as why_distrusted
 from core.command_plan import planned
 from core.command_words import Said
@@ -72,6 +75,10 @@ from gateway.submitted_item import Pointed, pointed_to
 log = logging.getLogger("guichet.submission")
 
 AN_HOUR = timedelta(hours=1)
+MOST_SECRETS = 200
+"""Things in one mail that look like a link or an address of ours, and are asked for their signature; with more it is held unasked."""
+_TAG = re.compile(r"\+(a\.[0-9a-z]{8,80}\.[0-9a-z]{8,64})@", re.IGNORECASE)
+_LINK = re.compile(r"/m/([0-9A-Za-z_-]{8,80}\.[0-9a-z]{20,40})")
 _ENCRYPTED = frozenset({"smime_encrypted", "pgp_encrypted"})
 
 
@@ -241,9 +248,16 @@ class _Work:
     def _why_held(self, files: Files, scene: Scene) -> str:
         """A piece of what we told them is in it, or in a file of it, which then stays behind."""
         mail = self._mail
-        if not (files.left_out or survives(mail.text) or survives(mail.subject) or (mail.html and survives(text_of_html(mail.html)))):
+        marked = survives(mail.text) or survives(mail.subject) or (mail.html and survives(text_of_html(mail.html)))
+        if not (files.left_out or marked or any(map(self._has_secret, (mail.subject, mail.text, mail.html)))):
             return ""
         return " ".join((self._say(SURVIVED), *files.left_out[:5]))
+
+    def _has_secret(self, words: str) -> bool:
+        """Whether a link or an address for answers that we signed for one of our people stands in it, as it is or wrapped by a program that watches links."""
+        words, keys = unquote(words), self._desk.keys
+        tags, links = ([one[1] for one in islice(sign.finditer(words), MOST_SECRETS + 1)] for sign in (_TAG, _LINK))
+        return max(len(tags), len(links)) > MOST_SECRETS or any(map(keys.verified_agent_tag, tags)) or any(map(keys.verified_link, links))
 
     def _since(self, item: WorkItem, pointed: Pointed, talk: Conversation, scene: Scene) -> tuple[Since, ...]:
         """What was said after the mail that is answered, or else after this one was written (decisions.md 16)."""
@@ -294,7 +308,11 @@ class _Work:
 
     def _refused(self, said: Said, reason: str) -> Decision:
         log.info("submitted_refused", extra={"inbound_id": self._agent_mail.inbound_id, "user": self._user_key, "reason": said.en[:300]})
-        before = agent_mails.counted(self._connection, self._user_key, self._now - AN_HOUR).get(str(AgentOutcome.REFUSED), 0)
+        since = self._now - AN_HOUR
+        if reason in (REFUSED, *THEIRS):  # what others send in their name uses up no answer of theirs
+            before = agent_mails.refused(self._connection, self._user_key, since, (REFUSED, *THEIRS))
+        else:
+            before = agent_mails.counted(self._connection, self._user_key, since).get(str(AgentOutcome.REFUSED), 0)
         means = replace(self._means, may_tell=self._means.may_tell and before < self._desk.refusals_per_hour)
         own = self._mail.new_text or self._mail.text
         no = No(reason, self._say(said), said.en, trusted=True, own_words=own)

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import atexit
-import functools
 import os
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, text
-from sqlalchemy.engine import URL
 
 from core.setup import (
     BlockedAddress,
@@ -27,11 +23,12 @@ from core.setup import (
     Team,
     User,
 )
-from gateway.clock import FakeClock, SystemClock
+from gateway.clock import FakeClock
 from gateway.keys import Keys
 from gateway.store.engine import Database
+from tests.databases import make_schema as make_schema
+from tests.databases import on_postgres
 from tests.ports import free_port as free_port
-from tests.servers import postgres_url
 
 
 def missing(what: str) -> None:
@@ -53,16 +50,6 @@ def keys() -> Keys:
     return Keys((b"k" * 32,))
 
 
-def make_schema(database: Database) -> None:
-    """All tables, without walking the migrations."""
-    from gateway.store.schema import metadata
-
-    with database.durable() as connection:
-        metadata.create_all(connection)
-        if not database.is_sqlite:
-            connection.execute(text("CREATE SEQUENCE IF NOT EXISTS item_number START 101001"))
-
-
 @pytest.fixture(params=["sqlite", "postgres"])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     """An empty database with all tables, once on SQLite and once on PostgreSQL."""
@@ -72,39 +59,15 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
         yield made
         made.dispose()
         return
-    template = _postgres_template()
-    if template is None:
+    server = on_postgres()
+    if server is None:
         missing("PostgreSQL is not installed")
-    assert template is not None
-    made = Database(template.set(database=f"guichet_test_{SystemClock().new_id()}"))
-    _on_server(template, f'CREATE DATABASE "{made.url.database}" TEMPLATE "{template.database}" STRATEGY file_copy')
+    assert server is not None
+    made = server.take()
     try:
         yield made
     finally:
-        made.dispose()
-        _on_server(template, f'DROP DATABASE "{made.url.database}" WITH (FORCE)')
-
-
-@functools.cache
-def _postgres_template() -> URL | None:
-    """A database with all tables, made once per process; each test copies it."""
-    server = postgres_url()
-    if server is None:
-        return None
-    template = server.set(database=f"guichet_template_{SystemClock().new_id()}")
-    _on_server(server, f'CREATE DATABASE "{template.database}"')
-    atexit.register(_on_server, server, f'DROP DATABASE "{template.database}" WITH (FORCE)')
-    database = Database(template)
-    make_schema(database)
-    database.dispose()
-    return template
-
-
-def _on_server(url: URL, statement: str) -> None:
-    admin = create_engine(url.set(database="postgres"), isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        connection.execute(text(statement))
-    admin.dispose()
+        server.give_back(made)
 
 
 @pytest.fixture

@@ -21,8 +21,10 @@ class _Session(socketserver.StreamRequestHandler):
             if verb.startswith((b"EHLO", b"HELO")):
                 self._say("250-sink\r\n250-8BITMIME\r\n250 SMTPUTF8")
             elif verb.startswith(b"RCPT"):
-                recipients.append(line.decode("utf-8").partition(":")[2].strip().strip("<>"))
-                self._say("250 2.1.5 ok")
+                recipient = line.decode("utf-8").partition(":")[2].strip().strip("<>")
+                if recipient not in self.server.refused:
+                    recipients.append(recipient)
+                self._say(self.server.refused.get(recipient, "250 2.1.5 ok"))
             elif verb == b"DATA":
                 self._say("354 go")
                 self.server.take(self._body(), tuple(recipients))
@@ -60,6 +62,8 @@ class Sink(socketserver.ThreadingTCPServer):
         self.lock = threading.Lock()
         self.session = threading.local()
         """`sender`: the envelope sender of the mail that this thread's session hands over."""
+        self.refused: dict[str, str] = {}
+        """Recipient → the answer at RCPT."""
         self.raw: list[bytes] = []
         self.recipients: list[tuple[str, ...]] = []
         threading.Thread(target=self.serve_forever, daemon=True).start()

@@ -21,13 +21,14 @@ if TYPE_CHECKING:
 @click.option("--smtp-port", type=click.IntRange(1, 65535), default=None, help="Port of the SMTP door.  [default: 2525]")
 @click.option("--lmtp-port", type=click.IntRange(1, 65535), default=None, help="Port of the LMTP door.  [default: 2424]")
 @click.option("--web-port", type=click.IntRange(1, 65535), default=None, help="Port of the web server.  [default: 8080]")
+@click.option("--submission-port", type=click.IntRange(1, 65535), default=None, help="Port of the door for agents' mail programs.  [default: 5870]")
 @click.pass_context
-def command(ctx: click.Context, folder: Path, smtp_port: int | None, lmtp_port: int | None, web_port: int | None) -> None:
+def command(ctx: click.Context, folder: Path, smtp_port: int | None, lmtp_port: int | None, web_port: int | None, submission_port: int | None) -> None:
     """A complete small installation with sample data, on loopback; Ctrl-C stops it, a second start goes on where it was.
 
     \b
     guichet demo
-    guichet demo --dir /tmp/try --smtp-port 2626 --lmtp-port 2727 --web-port 8181
+    guichet demo --dir /tmp/try --smtp-port 2626 --lmtp-port 2727 --web-port 8181 --submission-port 5871
     """
     from gateway import log
     from gateway.bootstrap import open_house
@@ -35,18 +36,24 @@ def command(ctx: click.Context, folder: Path, smtp_port: int | None, lmtp_port: 
     from gateway.cli.serve import ROLES, require_free, serve_or_say
     from gateway.cli.trouble import Unusable
     from gateway.clock import SystemClock
-    from gateway.demo import Ports, fill_desk, play_samples, write_settings
+    from gateway.demo import SAMPLES, Ports, fill_desk, play_samples, write_settings
+    from gateway.demo_door import furnish
     from gateway.settings_source import load_settings
 
-    ports = {"smtp": smtp_port, "lmtp": lmtp_port, "web": web_port}
-    chosen = {name: {"port": port} for name, port in ports.items() if port}
+    ports = {"smtp": smtp_port, "lmtp": lmtp_port, "web": web_port, "submission": submission_port}
+    chosen: dict[str, dict[str, object]] = {name: {"port": port} for name, port in ports.items() if port}
+    if web_port:
+        chosen["web"]["public_url"] = f"http://127.0.0.1:{web_port}"
     try:
-        file = write_settings(folder, Ports(smtp_port or Ports.smtp, lmtp_port or Ports.lmtp, web_port or Ports.web))
+        wanted = Ports(smtp_port or Ports.smtp, lmtp_port or Ports.lmtp, web_port or Ports.web, submission_port or Ports.submission)
+        file = write_settings(folder, wanted)
+        furnish(folder, SAMPLES, SystemClock().now())
     except OSError as fault:
         raise Unusable(f"{fault.filename or folder} cannot be written: {fault.strerror}.") from None
     settings = load_settings(file, chosen)
     log.configure(settings.log.level, settings.log.format)
-    require_free(settings, {"smtp": "--smtp-port", "lmtp": "--lmtp-port", "web": "--web-port"})
+    doors = ["smtp", "lmtp", "web", *(["submission"] if settings.submission.enabled else [])]
+    require_free(settings, {door: f"--{door}-port" for door in doors})
     database = make_ready(settings)
     try:
         passwords = fill_desk(database, folder, SystemClock())
@@ -62,6 +69,8 @@ def command(ctx: click.Context, folder: Path, smtp_port: int | None, lmtp_port: 
 
 def welcome(settings: Settings, folder: Path, passwords: dict[str, str], played: int) -> None:
     """What is there, and what to try."""
+    from gateway.demo_door import CERTIFICATE, PROGRAM
+
     me, smtp, web = _myself(), f"{settings.smtp.host}:{settings.smtp.port}", f"http://{settings.web.host}:{settings.web.port}"
     say()
     say(f"The demo of Guichet is running in {folder}. Ctrl-C stops it.")
@@ -69,6 +78,9 @@ def welcome(settings: Settings, folder: Path, passwords: dict[str, str], played:
     say(f"  Mail in    SMTP on {smtp}, for support@demo.example, help@demo.example and claims@demo.example")
     say(f"             LMTP on {settings.lmtp.host}:{settings.lmtp.port}, for the same")
     say(f"  Mail out   {folder / 'outgoing'} (a Maildir; nothing leaves this machine)")
+    if settings.submission.enabled:
+        door = f"{settings.submission.host}:{settings.submission.port}"
+        say(f"  Agents     SMTP on {door} with STARTTLS; their e-mail address and password; the certificate is {folder / CERTIFICATE}")
     say(f"  Health     {web}/healthz, {web}/readyz, {web}/metrics")
     say(f"  People     passwords are in {folder / 'passwords.txt'}")
     for email, password in passwords.items():
@@ -90,6 +102,14 @@ def welcome(settings: Settings, folder: Path, passwords: dict[str, str], played:
     send = f"smtplib.SMTP('{settings.smtp.host}', {settings.smtp.port}).sendmail('you@acme.example', ['support@demo.example'], '{text}')"
     say(f'  python3 -c "import smtplib; {send}"')
     say()
+    if settings.submission.enabled:
+        say("Work by mail, as Ann: give her an item, read what she is told, and answer it:")
+        say()
+        say(f"  {me} item do 101001-T assign --to ann@demo.example --as lea@demo.example")
+        program = shlex.quote(str(folder / PROGRAM))
+        for words in ("", ' "#wait 3d" "Which order do you mean?"', ' "#help"'):
+            say(f"  python3 {program}{words}")
+        say()
     sys.stdout.flush()
 
 

@@ -15,7 +15,7 @@ from core.setup import Setup
 from core.verdict import Action, Classification, Verdict
 
 BY_AGENT = frozenset({Action.AGENT, Action.FILE, Action.SEND})
-"""What is decided with the help of `ByAgent`."""
+"""What is decided with the help of `ByAgent`; any other verdict with a reason in `refused` is handed to it for the audit list."""
 
 
 @dataclass(frozen=True, slots=True)

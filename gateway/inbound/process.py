@@ -273,7 +273,8 @@ class Processor:
     def _carried_out(self, connection: Connection, claimed: Claimed, decided: Decided, now: datetime) -> Decision:
         """What a mail by one of our people does: once for each item, however many addresses of ours it is for."""
         made = Decision()
-        for verdict in {(one.action, one.item_id, one.refused): one for one in reversed(decided.outcome.verdicts) if one.action in BY_AGENT}.values():
+        theirs = (one for one in reversed(decided.outcome.verdicts) if one.action in BY_AGENT or one.refused)
+        for verdict in {(one.action, one.item_id, one.refused): one for one in theirs}.values():
             agent_mail = AgentMail(
                 claimed.id, decided.mail, verdict, decided.resolution.classification, claimed.envelope, lambda: inbounds.raw(connection, claimed.id)
             )

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from sqlalchemy import Connection
 
-from core.outbox import Draft, FileRef, Sealed
+from core.outbox import TO_AGENTS, Draft, FileRef, Sealed
 from core.setup import Connector, Setup
 from gateway.keys import Keys
 from gateway.outbound.bodies import File
@@ -35,7 +35,7 @@ def from_shelf(connection: Connection, names: Sequence[str]) -> tuple[tuple[File
 
 def with_template_files(connection: Connection, draft: Draft, setup: Setup) -> tuple[Draft, tuple[str, ...]]:
     """An automatic mail with the files of its template (C-TP-06), and the names of those that the desk does not have; a person's mail as it is."""
-    if not draft.system_generated or not setup.mail_templates:
+    if not draft.system_generated or draft.purpose in TO_AGENTS or not setup.mail_templates:  # mails to our people bring their own words
         return draft, ()
     from gateway.outbound.templates import chosen  # Jinja2 is imported only where an administrator has templates
 

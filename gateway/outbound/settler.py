@@ -170,7 +170,7 @@ class Settler:
         sent_copies.queue(connection, message, found.settlement, setup.connector_named.get(message.connector), now)
         decision = found.decision
         if found.failures and self._may_be_told(connection, message.author, now):
-            told = notice(message, found.failures, setup, self._clock.new_id(), now)
+            told = notice(message, found.failures, decision, setup, self._clock.new_id(), now)
             decision += Decision(mails=(told,) if told is not None else ())
         self._apply(connection, decision, setup, now)
         facts = {"outbox_id": message.id, "attempt": message.attempts, "state": str(found.settlement.state), "words": found.settlement.words}

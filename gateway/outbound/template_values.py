@@ -25,7 +25,7 @@ PURPOSES: dict[str, str] = {
     Purpose.SPLIT: "To the primary contact of an item that was divided.",
     Purpose.MERGED: "To the primary contact of an item that goes on in another one.",
     Purpose.CASE_LAUNCHED: "To the primary contact of a ticket for which a case was opened.",
-    Purpose.SEND_FAILED: "To the author of a mail that did not arrive, in the author's language.",
+    Purpose.SEND_FAILED: "To the author of a mail that did not arrive, in the author's language; it stands in the notification, with what can be done from there.",
     Purpose.ALARM: "To administrators when a connector cannot send.",
     REPLY_INSTRUCTIONS: "A line in other mails, not a mail: how to answer. Only for mailboxes with `plus_addressing = \"only\"`; it has no subject.",
 }

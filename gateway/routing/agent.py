@@ -12,6 +12,7 @@ from core.agent_trust import Belief, Distrust, Proof, Situation, weighed
 from core.commands import Parsed, parse, starts
 from core.evidence import Evidence
 from core.mail import Mail
+from core.permissions import sees, visible_to
 from core.refs import references_in_subject
 from core.verdict import Action, Kind, Verdict
 from gateway.routing.authentication import has_one_author
@@ -126,9 +127,20 @@ def _elsewhere(walk: Walk, told: Answered) -> str:
     """Mail to somebody else, sent on to us by whoever got it: To is what the author wrote, the envelope is not."""
     if not _is_addressed(walk, told):
         return "neither To nor Cc names the address that it came to"
-    if isinstance(weighed(Situation.LOOSE, walk.facts.proof), Distrust) and is_loose(walk, walk.facts.targets.get(told.item_id)):
+    if not isinstance(weighed(Situation.LOOSE, walk.facts.proof), Distrust) or _signed_recipients(walk):
+        return ""
+    if is_loose(walk, walk.facts.targets.get(told.item_id)):
         return "the recipients are not signed, and the reference of the item is not in what is signed"
-    return ""
+    return "the recipients are not signed, and it hands our mail on: whoever got it has the reference" if _hands_on(walk) else ""
+
+
+def _signed_recipients(walk: Walk) -> bool:
+    return walk.facts.proof == Proof.DMARC and names_recipients(walk.mail)
+
+
+def _hands_on(walk: Walk) -> bool:
+    """By the subject, where that is signed; else by the text."""
+    return walk.mail.forwarded is not None if walk.facts.proof == Proof.SIGNATURE else is_forward(walk.mail.subject)
 
 
 def _is_addressed(walk: Walk, told: Answered) -> bool:
@@ -194,6 +206,9 @@ def filed(walk: Walk, recipient: Recipient | None, target: Target, because: str,
         return None
     if facts.seen == Distrust.COPY and facts.proof:
         return Verdict(recipient.key if recipient else "", Action.DUPLICATE, "the same mail came to another address of ours", item_id=item.id)
+    if not sees(visible_to(walk.setup.user_of[facts.user], walk.setup), item):
+        walk.trace.miss(STEP, facts.user, f"they may not see {item.ref}: as a stranger's mail on it")
+        return None
     situation = Situation.LOOSE_ON_ITEM if is_loose(walk, target) else Situation.ON_ITEM
     found, why_not = weighed(situation, facts.proof), doubt(walk)
     if found is not Belief.FILED or why_not:
@@ -253,9 +268,7 @@ def commanded(mail: Mail, told_subject: str) -> Parsed:
 
 def is_loose(walk: Walk, target: Target | None) -> bool:
     """Whether somebody who got hold of the mail could have sent it here: nothing that the proof covers says to which item it belongs."""
-    if walk.facts.proof == Proof.DMARC and names_recipients(walk.mail):
-        return False
-    if target is None:
+    if _signed_recipients(walk) or target is None:
         return False
     ref = target.item.ref
     in_subject = walk.facts.proof != Proof.SIGNATURE and ref in references_in_subject(walk.mail.subject)

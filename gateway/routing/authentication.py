@@ -7,7 +7,7 @@ for which mailbox is `vouching.py`.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from core.agent_trust import Proof
@@ -55,6 +55,7 @@ def authentication(mail: Mail, trusted: Iterable[str]) -> Authentication:
     if not wanted:
         return Authentication(because="no server is trusted to judge senders (connector setting trusted_authserv_ids)")
     passed = Authentication()
+    agreed = True
     for server, results in trusted_results(mail, wanted):
         for result in results:
             if result.method != "dmarc":
@@ -63,7 +64,8 @@ def authentication(mail: Mail, trusted: Iterable[str]) -> Authentication:
                 return Authentication(Dmarc.FAIL, f"{server or 'the trusted server'} says that DMARC failed")
             if result.result == "pass":
                 passed = passed_for(mail, server, result.of("header.from"))
-    return passed
+            agreed = agreed and result.result == "pass" and bool(passed.proof)
+    return passed if agreed else replace(passed, proof="")  # a server takes only fields with its own name out of what comes in: the other may be forged
 
 
 def passed_for(mail: Mail, server: str, judged: str) -> Authentication:

@@ -13,6 +13,8 @@ MOST = 10
 """Signatures of one mail that are looked at; who writes more has something to hide."""
 MUST = frozenset({"from", "subject", "date"})
 """Fields that have to be signed: commands stand in the subject, and the date tells a new mail from an old one."""
+ONCE = ("From", "Subject", "Date", "To", "Cc", "In-Reply-To", "References", "MIME-Version", "Content-Type", "Content-Transfer-Encoding")
+"""Fields that stand once: a signature covers the lowest of several (section 5.4.2), and another one can be put above it; here the first counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,8 @@ def why_weak(mail: Mail) -> str:
             return f"the DKIM signature of {one.domain} covers a part of the text only (l=)"
         if MUST - one.fields:
             return f"the DKIM signature of {one.domain} leaves out {', '.join(sorted(MUST - one.fields))}"
-    return ""
+    twice = next((name for name in ONCE if len(mail.header_all(name)) > 1), "") if signed else ""
+    return f"it has {twice} more than once, and a DKIM signature covers only one of them" if twice else ""
 
 
 def names_recipients(mail: Mail) -> bool:

@@ -12,6 +12,7 @@ from gateway.routing import match
 from gateway.routing.agent import answer, handed_in, misplaced, refusing
 from gateway.routing.facts import Facts, Taken
 from gateway.routing.opening import open_by_route
+from gateway.routing.overheard import overheard
 from gateway.routing.recipients import Recipient
 from gateway.routing.starting import asked, left_undone, without_command
 from gateway.routing.walk import Walk
@@ -152,7 +153,7 @@ def _each(walk: Walk) -> list[Verdict]:
             verdicts.append(refusing(walk, fresh[0], Distrust.UNKNOWN_PROCESS, "it asks for a process that there is not", walk.asked_in_vain))
         elif left_undone(walk):
             verdicts.append(refusing(walk, fresh[0], Distrust.NOT_AN_ANSWER, "it begins something, and commands other things besides"))
-    return verdicts
+    return overheard(walk, verdicts)
 
 
 def _decide(walk: Walk, recipient: Recipient | None, listed: tuple[match.Candidate, ...]) -> list[Verdict]:

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, bindparam, func, select
 
-from core.agent_record import AgentOutcome, AgentRecord
+from core.agent_record import BY_LINK, AgentOutcome, AgentRecord
 from gateway.store.schema import agent_mail, item
 
 _A = agent_mail.c
-_SINCE = select(_A.outcome, func.count()).where(_A.user_key == bindparam("whose"), _A.at > bindparam("since")).group_by(_A.outcome)
+_SINCE = (
+    select(_A.outcome, func.count())
+    .where(_A.user_key == bindparam("whose"), _A.at > bindparam("since"), _A.reason.not_in(BY_LINK))
+    .group_by(_A.outcome)
+)
+_REFUSED = select(func.count()).where(
+    _A.user_key == bindparam("whose"),
+    _A.at > bindparam("since"),
+    _A.outcome == str(AgentOutcome.REFUSED),
+    _A.reason.in_(bindparam("reasons", expanding=True)),
+)
 _THERE = select(_A.id).where(_A.id == bindparam("its_id"))
 _OUTCOMES = select(_A.outcome).where(_A.inbound_id == bindparam("mail"))
 _CARRIED_OUT = tuple(map(str, (AgentOutcome.DONE, AgentOutcome.HELD, AgentOutcome.FILED)))
@@ -39,8 +49,13 @@ def has(connection: Connection, record_id: str) -> bool:
 
 
 def counted(connection: Connection, user_key: str, since: datetime) -> dict[str, int]:
-    """Outcome → how many of a user's mails had it since then."""
+    """Outcome → how many of a user's mails had it since then; what they did by links is no mail."""
     return {str(outcome): int(n) for outcome, n in connection.execute(_SINCE, {"whose": user_key, "since": since})}
+
+
+def refused(connection: Connection, user_key: str, since: datetime, reasons: Collection[str]) -> int:
+    """How many of a user's mails were refused since then for one of these reasons."""
+    return int(connection.execute(_REFUSED, {"whose": user_key, "since": since, "reasons": list(reasons)}).scalar_one())
 
 
 def outcomes(connection: Connection, inbound_id: str) -> frozenset[str]:

@@ -105,6 +105,14 @@ def revoke(connection: Connection, email: str, named: str, now: datetime, *, by:
     return gone
 
 
+def revoke_all(connection: Connection, email: str, now: datetime, *, by: str) -> None:
+    """None of a user's is taken any more, also if they come back: they left."""
+    for one in listed(connection, email):
+        if one.revoked_at is None:
+            connection.execute(update(app_password).where(_P.id == one.id).values(revoked_at=now))
+            _changed(connection, one, "app password revoked", by, now)
+
+
 def _changed(connection: Connection, one: AppPassword, change: str, by: str, now: datetime) -> None:
     connection.execute(desk_change.insert().values(at=now, by=by, kind="user", name=one.user_key, change=change, body=None))
 

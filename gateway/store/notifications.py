@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, exists, func, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, exists, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from core.by_mail import Occasion
@@ -37,6 +37,8 @@ _DUE = (
     .order_by(func.min(_N.due_at), _N.user_key, _N.item_id)
     .limit(bindparam("most"))
 )
+_RANK = {what: rank for rank, what in enumerate(What)}
+"""Of one moment a mail is told before what came of it."""
 _OF_ITEM = select(notification).where(_N.state == WAITING, _N.user_key == bindparam("whose"), _N.item_id == bindparam("its_item"))
 _OF_DIGEST = select(notification).where(_N.state == DIGEST, _N.user_key == bindparam("whose"), _N.due_at <= bindparam("now"))
 _CLAIM_ITEM, _CLAIM_DIGEST = (
@@ -53,6 +55,9 @@ _SETTLE = update(notification).where(_N.id == bindparam("its_id"), or_(_N.state 
 _TOLD = _SETTLE.values(state=TOLD, told_at=bindparam("now"), mail_id=bindparam("its_mail"), inbound_id=bindparam("shown"))
 _DROP = _SETTLE.values(state=DROPPED, because=bindparam("why"))
 _PUT_OFF = _SETTLE.values(state=DIGEST, due_at=bindparam("until"), because=bindparam("why"))
+_PRUNE = delete(notification).where(
+    _N.state.in_((TOLD, DROPPED)), _N.due_at < bindparam("before"), or_(_N.told_at.is_(None), _N.told_at < bindparam("before"))
+)
 _THREAD = (
     select(outbox.c.message_id, outbox.c.seq)
     .where(
@@ -145,7 +150,8 @@ def claim(connection: Connection, group: Group, now: datetime) -> tuple[Waiting,
         rows = connection.execute(_CLAIM_ITEM, {"whose": group.user_key, "its_item": group.item_id})
     else:
         rows = connection.execute(_CLAIM_DIGEST, {"whose": group.user_key, "now": now})
-    return tuple(Waiting(row.id, _notification(row), row.at, bool(row.because)) for row in rows)
+    made = (Waiting(row.id, _notification(row), row.at, bool(row.because)) for row in rows)
+    return tuple(sorted(made, key=lambda one: (one.at, _RANK[one.told.what], one.id)))
 
 
 def lately(connection: Connection, user_key: str, since: datetime, most: int) -> tuple[datetime, ...]:
@@ -191,6 +197,11 @@ def told_about(connection: Connection, outbox_id: str) -> Told | None:
         internal=any(row.what == What.NOTE for row in rows),
         at=rows[0].made_at,
     )
+
+
+def prune(connection: Connection, before: datetime) -> int:
+    """Forget what was told, or dropped, before then; returns how many rows. An answer to it cannot be carried out any more."""
+    return connection.execute(_PRUNE, {"before": before}).rowcount
 
 
 def main_occasion(occasions: Collection[Occasion]) -> Occasion:

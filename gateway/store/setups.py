@@ -16,7 +16,7 @@ from core.plain import from_plain
 from core.setup import Setup
 from core.setup_parts import PARTS, Change, Part, diff
 from gateway.clock import Clock, SystemClock
-from gateway.store import proofs, schema
+from gateway.store import app_passwords, proofs, schema
 
 TABLES: Mapping[str, Table] = {part.kind: getattr(schema, part.kind) for part in PARTS}
 _KEEPS_OLD = frozenset({"process", "retry_template", "user"})
@@ -199,6 +199,9 @@ def _save_part(connection: Connection, part: Part, new: Setup, changes: list[Cha
                 _add(connection, part, change, given[change.name], stamp, clock)
     if part.kind == "connector":
         proofs.forget(connection, [change.name for change in changes if _goes_another_way(change)])
+    if part.kind == "user":
+        for gone in (change.name for change in changes if change.change == "removed"):
+            app_passwords.revoke_all(connection, gone, now, by=by)
     for position, name in enumerate(given):
         connection.execute(table.update().where(table.c.name == name, table.c.active, table.c.position != position).values(position=position))
 

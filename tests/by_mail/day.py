@@ -6,10 +6,9 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
-from email.utils import format_datetime, parsedate_to_datetime
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -52,9 +51,11 @@ class Day(Protocol):
 
     def writes(self, who: str, subject: str, text: str, *, to: str = DESK) -> None: ...
 
-    def answers(self, who: str, text: str, *, files: Iterable[File] = (), cc: str = "") -> None: ...
+    def answers(self, who: str, text: str, *, files: Iterable[File] = (), reply_to: str = "") -> None: ...
 
     def does(self, who: str, text: str, page: Page, *, told: int = -1) -> None: ...
+
+    def hands_on(self, who: str, text: str) -> None: ...
 
     def later(self, **delta: float) -> None: ...
 
@@ -74,15 +75,15 @@ class Written:
         mail.set_content(text + "\n")
         return mail
 
-    def answer(self, who: str, told: EmailMessage, text: str, files: Iterable[File] = (), cc: str = "") -> EmailMessage:
+    def answer(self, who: str, told: EmailMessage, text: str, files: Iterable[File] = (), reply_to: str = "") -> EmailMessage:
         """The person's words above the whole mail, quoted; to where it wants to be answered."""
         body = told.get_body(("plain",))
         assert body is not None
         quoted = "\n".join(f"> {line}".rstrip() for line in body.get_content().splitlines())
         below = f"On {told['Date'].datetime:%d/%m/%Y, %H:%M}, {told['From'].addresses[0].display_name} wrote:\n{quoted}"
         made = self.new(who, f"Re: {str(told['Subject']).removeprefix('Re: ')}", f"{text}\n\n{below}", str(told["Reply-To"] or told["From"]))
-        if cc:
-            made["Cc"] = cc
+        if reply_to:
+            made["Reply-To"] = reply_to
         made["In-Reply-To"] = str(told["Message-ID"])
         made["References"] = f"{told['References'] or ''} {told['Message-ID']}".strip()
         for name, content in files:
@@ -140,8 +141,8 @@ class MailDay:
     def writes(self, who: str, subject: str, text: str, *, to: str = DESK) -> None:
         self._submit(who, self._written.new(who, subject, text, to))
 
-    def answers(self, who: str, text: str, *, files: Iterable[File] = (), cc: str = "") -> None:
-        self._submit(who, self._written.answer(who, self.box(who)[-1], text, files, cc))
+    def answers(self, who: str, text: str, *, files: Iterable[File] = (), reply_to: str = "") -> None:
+        self._submit(who, self._written.answer(who, self.box(who)[-1], text, files, reply_to))
 
     def does(self, who: str, text: str, page: Page, *, told: int = -1) -> None:
         """They answer a notification, the newest if nothing is said."""
@@ -212,17 +213,27 @@ class PageDay:
         self.house, self.clock = house, clock
         self._sink = sink
         self._written = Written(clock)
+        self._kept: dict[str, EmailMessage] = {}
 
     def writes(self, who: str, subject: str, text: str, *, to: str = DESK) -> None:
-        self._comes(who, self._written.new(who, subject, text, to))
+        mail = self._written.new(who, subject, text, to)
+        if to == DESK:
+            self._comes(who, mail)
+        else:
+            self._kept[mail["To"].addresses[0].addr_spec] = mail
+            self._goes_on()
 
-    def answers(self, who: str, text: str, *, files: Iterable[File] = (), cc: str = "") -> None:
+    def answers(self, who: str, text: str, *, files: Iterable[File] = (), reply_to: str = "") -> None:
         theirs = [raw for raw, to in zip(self._sink.raw, self._sink.recipients, strict=True) if who in to]
-        self._comes(who, self._written.answer(who, read(theirs[-1]), text, files, cc))
+        self._comes(who, self._written.answer(who, read(theirs[-1]), text, files, reply_to))
 
     def does(self, who: str, text: str, page: Page, *, told: int = -1) -> None:
         page(self.house.desk)
         self._goes_on()
+
+    def hands_on(self, who: str, text: str) -> None:
+        """There is no other way: the mail lies in their own mailbox."""
+        self._comes(who, self._written.handed_on(who, self._kept[who], text))
 
     def later(self, **delta: float) -> None:
         self.clock.advance(**delta)
@@ -243,7 +254,9 @@ class PageDay:
 
 @contextmanager
 def on_the_page(folder: Path, setup: Setup, clock: FakeClock) -> Iterator[PageDay]:
+    """The house and what stands for the outside world."""
     sink = Sink()
+    sink.refused[GONE] = f"550 5.1.1 <{GONE}>: Recipient address rejected: no such mailbox"
     house = open_day(folder, setup, clock, door=0, out=sink.port)
     try:
         yield PageDay(house, clock, sink)
@@ -257,7 +270,7 @@ def on_the_page(folder: Path, setup: Setup, clock: FakeClock) -> Iterator[PageDa
 
 @dataclass(frozen=True)
 class Seen:
-    """A mail as it lies in a mailbox; `answers` and `thread` are names of mails, the first and the last of a thread are in the order of References."""
+    """A mail as it lies in a mailbox; `answers` (In-Reply-To) and `thread` (References) are names of mails, `(lost)` for one that is in no mailbox."""
 
     from_: str
     to: str
@@ -281,7 +294,7 @@ def named(boxes: dict[str, list[EmailMessage]]) -> dict[str, str]:
 
 def seen(mail: EmailMessage, names: dict[str, str]) -> Seen:
     def name_of(message_id: str) -> str:
-        return names.get(message_id) or (message_id[1:].partition("@")[0] if ".writes." in message_id else message_id)
+        return names.get(message_id) or (message_id[1:].partition("@")[0] if ".writes." in message_id else "(lost)")
 
     body = mail.get_body(("plain",))
     assert body is not None
@@ -298,17 +311,20 @@ def seen(mail: EmailMessage, names: dict[str, str]) -> Seen:
 
 
 def plain(text: str) -> str:
-    """Without what is different each time: what is signed in links and addresses."""
+    """Without what is different each time: what is signed in links and addresses, and how the server says that it took a mail."""
     text = re.sub(rf"{PUBLIC_URL}/m/[\w.-]+", "LINK", text.replace("\r\n", "\n"))
+    text = re.sub(r"^250 2\.0\.0 (Ok: queued as \w+|taken)$", "TAKEN", text)
     return re.sub(r"support\+[\w.-]+@", "support+SIGNED@", text).strip("\n")
 
 
-BY_NATURE = ("seq", "outbox_id", "inbound_id", "by_mail", "message_id", "id")
+BY_NATURE = ("seq", "outbox_id", "inbound_id", "by_mail", "message_id", "id", "version")
 
 
-def comparable(timeline: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Oldest first, without ids; what a mail by an agent did stands there as if done on the page, so the line that keeps the mail itself is left out."""
-    return [_without_ids(line) for line in timeline[::-1] if line["kind"] != "agent_mail"]
+def comparable(shown: dict[str, Any]) -> dict[str, Any]:
+    """An item with its timeline, without ids and counts; what a mail by an agent did stands there as if done on the page, so the line that keeps the mail is left out."""
+    lines = [line for line in shown["timeline"] if line["kind"] != "agent_mail"]
+    found: dict[str, Any] = _without_ids({**shown, "timeline": lines})
+    return found
 
 
 def _without_ids(value: Any) -> Any:
@@ -317,7 +333,3 @@ def _without_ids(value: Any) -> Any:
     if isinstance(value, list):
         return [_without_ids(one) for one in value]
     return plain(value) if isinstance(value, str) else value
-
-
-def moment(mail: EmailMessage) -> datetime:
-    return parsedate_to_datetime(str(mail["Date"]))

@@ -13,7 +13,7 @@ from core.decision import Decision
 from core.mail import Address
 from core.outbox import Draft, Purpose, Recipient
 from core.setup import Setup
-from gateway.inbound.by_agent import AgentMail
+from gateway.inbound.by_agent import BY_AGENT, AgentMail
 from gateway.inbound.process import Processor
 from gateway.store.schema import agent_mail, outbox, timeline
 from tests.inbound.way_in import ANN, SUPPORT, WayIn
@@ -42,8 +42,9 @@ class MailRoom(WayIn):
         )
 
     def _carry_out(self, connection: Connection, agent_mail: AgentMail, setup: Setup, now: datetime) -> Decision:
-        self.handed.append(agent_mail)
-        self.raws.append(agent_mail.raw())
+        if agent_mail.verdict.action in BY_AGENT:
+            self.handed.append(agent_mail)
+            self.raws.append(agent_mail.raw())
         verdict = agent_mail.verdict
         author = agent_mail.mail.author
         record = AgentRecord(

@@ -125,6 +125,9 @@ WAKES: dict[str, Callable[[Setup], tuple[WorkItem, Decision]]] = {
         item := resting(RESOLVED, resolution=Resolved(ANN_KEY, NOW, resolving.ResolutionMethod.WITH_CUSTOMER_RESPONSE, "o-1")),
         cancelled(item, setup),
     ),
+    "a colleague resumed it": lambda setup: (item := resting(WAIT_UNTIL), do(item, "resume", by=ROOT, setup=setup)),
+    "a colleague reopened it": lambda setup: (item := resting(RESOLVED), do(item, "reopen", by=ROOT, setup=setup)),
+    "a colleague marked it": lambda setup: (item := resting(), do(item, "mark-new", by=ROOT, setup=setup)),
     "a decision was undone": lambda setup: (
         was := replace(resting(), new_information=True),
         undoing.undo_join(replace(was, version=4), was, [], scene(LEA, setup=setup), inbound_id="in-2", decided_at=LATE),
@@ -184,13 +187,14 @@ def test_given_by_hand_it_is_theirs() -> None:
         "Ann Agent is absent until 2026-03-05 09:00+00:00. The item is theirs all the same, until something new comes: then Bob Agent gets it."
     )
     assert warning(NO_DEPUTY, ANN_KEY, NOW).endswith("then it goes back to its queue.")
+    assert "absence jusqu’au" in warning(DEPUTY, ANN_KEY, NOW, "fr-CH") and "retournera dans sa file" in warning(NO_DEPUTY, ANN_KEY, NOW, "fr")
     assert warning(SETUP, ANN_KEY, NOW) == "" and warning(DEPUTY, BOB_KEY, NOW) == ""
     next_mail = came(given, DEPUTY)
     assert next_mail.items[-1].assignee == BOB_KEY and line(Decision(entries=next_mail.entries[-1:]), "allocation").facts["absent"] == ANN_KEY
 
 
 def test_an_absent_person_works_on() -> None:
-    """Whoever takes, answers or waits although they are away keeps what they have."""
+    """Whoever takes, answers, waits or resumes although they are away keeps what they have."""
     assert after(do(made(), "take", setup=DEPUTY)).assignee == ANN_KEY
     assert after(do(made(assignee=ANN_KEY), "wait", days=2, setup=DEPUTY)).owner == ANN_KEY
-    assert after(do(made(place=WAIT_UNTIL, owner=ANN_KEY), "resume", by=ROOT, setup=DEPUTY)).assignee == ANN_KEY
+    assert after(do(made(place=WAIT_UNTIL, owner=ANN_KEY), "resume", setup=DEPUTY)).assignee == ANN_KEY

@@ -20,7 +20,7 @@ from core.scene import Scene
 from core.verdict import Action, Kind, Verdict
 from gateway.agent_mail import Limits
 from gateway.keys import Keys
-from gateway.store import brakes, items, outboxes
+from gateway.store import brakes, items, notifications, outboxes
 from gateway.store.schema import inbound
 from tests.by_mail.carrying import ANN, BOB, CARL, LEA, ByMail, alike, nothing_of
 from tests.desk.conftest import Room
@@ -252,6 +252,27 @@ def test_all_or_nothing(by_mail: ByMail) -> None:
     assert [line["outcome"] for line in by_mail.audit()] == ["refused"] * 3
 
 
+def test_given_to_somebody_who_is_away(by_mail: ByMail) -> None:
+    """Agents by mail, 1 and 3: `#assign` to an absent person is done and, as on the page, the confirmation says so."""
+    away = by_mail.room.clock.now() + timedelta(days=3)
+    save(by_mail.room, users=tuple(replace(one, absent_until=away) if one.email == BOB else one for one in by_mail.room.setup.users))
+    ref, told = _told(by_mail)
+    by_mail.answer(told, "#assign bob")
+    assert by_mail.room.item(ref).assignee == BOB
+    (confirmed,) = by_mail.out(Purpose.CONFIRMATION)
+    assert "is absent until" in by_mail.text(confirmed)
+
+
+def test_what_is_not_known_any_more_stays_internal(by_mail: ByMail) -> None:
+    """Where the rows of a notification are forgotten, it may have told of a note: what answers it goes to no customer."""
+    ref, told = _told(by_mail)
+    with by_mail.room.database.durable() as connection:
+        assert notifications.prune(connection, by_mail.room.clock.now() + timedelta(days=1)) == 1
+    by_mail.answer(told, "Pour water on it.")
+    assert by_mail.out(Purpose.PERSON) == []
+    assert "Pour water on it." in [line["text"] for line in by_mail.timeline(ref) if line["kind"] == "note"]
+
+
 def test_rights_as_on_the_page(by_mail: ByMail) -> None:
     """decisions.md 21: what the agent may not see does not exist for them, and the mail says nothing of it."""
     ref, told = _told(by_mail, "Claim")
@@ -259,6 +280,10 @@ def test_rights_as_on_the_page(by_mail: ByMail) -> None:
     assert by_mail.room.item(ref).assignee == "" and by_mail.out(Purpose.CONFIRMATION) == []
     (no,) = by_mail.out(Purpose.REFUSAL)
     assert "no such item" in by_mail.text(no)
+    forged = by_mail.answer(told, "#take", by="mallory@evil.example", whose=ANN, refused=Distrust.NOT_THEIRS)
+    title = by_mail.room.item(ref).title
+    for one in by_mail.out(Purpose.REFUSAL):
+        assert title and title not in one.subject and ref not in by_mail.text(one) and not one.item_id, forged
 
 
 # ---------------------------------------------------------------- held
@@ -284,6 +309,9 @@ def test_the_customer_wrote_meanwhile(by_mail: ByMail) -> None:
     assert by_mail.message(waits.id).due_at == by_mail.room.clock.now() + timedelta(minutes=2)
     assert by_mail.room.item(ref).status == "resolved"
     assert [one["outcome"] for one in by_mail.audit()] == ["held", "done"]
+    said = by_mail.text(by_mail.out(Purpose.CONFIRMATION)[-1])
+    assert f"{ref} is “resolved” now." in said and "Your answer to" in said and "leaves on" in said, "what letting it go did, and when it leaves"
+    assert "Nothing was sent" not in said
     by_mail.answer(asked.id, "#send")
     assert by_mail.audit()[-1]["outcome"] == "refused"
 
@@ -298,6 +326,8 @@ def test_a_colleague_answered_meanwhile_and_it_is_discarded(by_mail: ByMail) -> 
     assert "Ann Agent a répondu" in by_mail.text(asked) and "#envoyer" in by_mail.text(asked)
     by_mail.answer(asked.id, "#jeter", by=BOB)
     assert sorted(str(one.state) for one in by_mail.out(Purpose.PERSON)) == ["cancelled", "queued"]
+    by_mail.answer(asked.id, "#envoyer", by=BOB)
+    assert "a été annulé et n’est jamais parti" in by_mail.text(by_mail.out(Purpose.REFUSAL)[-1]), "too late for anything else, in his language"
 
 
 def test_other_words_go_instead_of_what_was_held(by_mail: ByMail) -> None:
@@ -368,6 +398,19 @@ def test_refusals_do_not_fill_a_mailbox(by_mail: ByMail) -> None:
         by_mail.answer(told, "#take", by="mallory@evil.example", whose=ANN, refused=Distrust.NOT_THEIRS)
     assert len(by_mail.out(Purpose.REFUSAL)) == 2 and len(by_mail.audit()) == 5
     assert sum(line["kind"] == "agent_mail" for line in by_mail.timeline(ref)) == 3
+
+
+def test_forgeries_use_up_no_answer_of_theirs(by_mail: ByMail) -> None:
+    """Agents by mail, 4: whoever has the address sends a hundred mails; what the agent's own next mail could not do, they are told all the same."""
+    by_mail.limits = Limits(refusals_per_hour=2)
+    _, told = _told(by_mail)
+    for _ in range(4):
+        by_mail.answer(told, "#take", by="mallory@evil.example", whose=ANN, refused=Distrust.NOT_THEIRS)
+    for _ in range(3):
+        by_mail.answer(told, "#frobnicate")
+    by_mail.answer(told, "#take", by="mallory@evil.example", whose=ANN, refused=Distrust.NOT_THEIRS)
+    refusals = [by_mail.text(one) for one in by_mail.out(Purpose.REFUSAL)]
+    assert len(refusals) == 4 and sum("frobnicate" in one for one in refusals) == 2 and len(by_mail.audit()) == 8
 
 
 def test_an_automatic_answer_is_written_down_and_answered_by_nobody(by_mail: ByMail) -> None:
@@ -483,6 +526,19 @@ def test_commands_beside_an_answer_are_told_of(by_mail: ByMail) -> None:
     verdict = Verdict("", Action.FILE, "", item_id=by_mail.room.item(ref).id, agent=ANN)
     by_mail.take(raw, verdict, inbound_id=inbound_id)
     assert sum(line["kind"] == "mail_out" for line in by_mail.timeline(ref)) == 1
+
+
+def test_commands_of_others_are_only_written_down(by_mail: ByMail) -> None:
+    """Attacks, a command in a customer's mail: a line of the audit list with what stood there, once; no mail, and nothing of the item changes."""
+    ref, _ = _told(by_mail)
+    before = by_mail.room.item(ref)
+    verdict = Verdict("support@demo.example", Action.JOIN, "test", item_id=before.id, refused=Distrust.NOT_OURS)
+    raw = f"From: {CARL}\r\nSubject: Hello\r\nMessage-ID: <c@x>\r\n\r\n#resolve\r\n#take\r\nNow.".encode()
+    mail = by_mail.take(raw, verdict)
+    by_mail.take(raw, verdict, inbound_id=mail)
+    (line,) = by_mail.audit()
+    assert (line["outcome"], line["reason"], line["from_key"], line["commands"]) == ("ignored", "not_ours", CARL, ["#resolve", "#take"])
+    assert by_mail.room.item(ref) == before and by_mail.out(Purpose.REFUSAL) == []
 
 
 def test_leaders_and_administrators_act_on_what_they_see(by_mail: ByMail) -> None:

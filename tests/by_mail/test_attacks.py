@@ -138,6 +138,31 @@ def test_a_mail_to_somebody_else_is_sent_on(room: MailRoom, ref: str) -> None:
     assert room.reasons() == [Distrust.NOT_ADDRESSED, Distrust.NOT_ADDRESSED]
 
 
+SIGNED_TO = SIGNED.replace("h=from", "h=to:from")
+ABOVE = ("Subject: Lunch", "To: eve@evil.example", "Content-Type: text/plain", "Date: Mon, 02 Mar 2026 10:00:00 +0000", "Cc: eve@evil.example")
+
+
+def test_a_field_above_the_signed_one(room: MailRoom, ref: str) -> None:
+    """Ann's signed mail to Eve with another Subject, To or Date put above hers: DKIM still passes, for it covers the lower one, and here the first counts."""
+    told = room.told(ref)
+    before = room.state(ref)
+    for number, field in enumerate(ABOVE):
+        twice = (field,) if field.startswith(("Subject", "To", "Date")) else (field, field)
+        at_agent(room, told, the_answer(room, told, text=f"#resolve\r\n{number}", headers=(VOUCHED, SIGNED_TO, *twice)), sender="eve@evil.example")
+        assert room.handed[-1].verdict.refused == Distrust.NOT_PROVED, field
+    assert room.state(ref) == before
+
+
+def test_a_forward_of_the_notification_is_sent_on(room: MailRoom, ref: str) -> None:
+    """Ann handed the notification to Eve, who so has the address and the reference; Ann's server signs no recipients: Eve sends Ann's mail to us."""
+    told = room.told(ref)
+    for number, (subject, refused) in enumerate((("Fwd", Distrust.NOT_ADDRESSED), ("TR ", Distrust.NOT_ADDRESSED), ("Re", ""))):
+        headers = (VOUCHED, SIGNED.replace("QUJDREVG", f"QUJDREV{number}"))
+        raw = the_answer(room, told, subject=f"{subject}: [{ref}] Printer", text=f"Yes, do it {number}.", headers=headers)
+        at_agent(room, told, raw, sender="eve@evil.example")
+        assert room.handed[-1].verdict.refused == refused, subject
+
+
 def test_an_old_notification(room: MailRoom, ref: str) -> None:
     """After the days that are set nothing is carried out; nor for somebody who left, nor for a collected mail about no item."""
     told = room.told(ref)
@@ -167,10 +192,31 @@ def test_reply_all_is_filed_once(room: MailRoom, ref: str) -> None:
 
 
 def test_forged_on_an_item(room: MailRoom, ref: str) -> None:
-    """The same without proof is held for a person; it is never the customer's, and is handed to nobody."""
+    """The same without proof is held for a person; it is never the customer's, is handed to nobody, and is on the audit list."""
     raw = a_raw(from_=f"Ann <{ANN}>", to=SUPPORT, subject=f"Re: [{ref}] Printer", text="#resolve", headers=["In-Reply-To: <first@acme.example>"])
     assert room.take(raw, sender=ANN)["state"] == "held"
-    assert room.handed == []
+    assert room.handed == [] and room.reasons() == [Distrust.NOT_PROVED]
+
+
+FORWARD = "---------- Forwarded message ---------\r\nFrom: Jo <jo@acme.example>\r\nDate: Mon, 2 Mar 2026\r\nSubject: Toner\r\nTo: ann@demo.example\r\n\r\n"
+NOT_THEIRS = [
+    ("in a customer's mail on the item", {"subject": "Re: Printer", "text": "#resolve\r\nThanks.", "headers": ["In-Reply-To: <first@acme.example>"]}, JO, "not_ours"),
+    ("in a customer's new mail", {"subject": "#assign eve", "text": "Please."}, JO, "not_ours"),
+    ("in the mail that is handed on", {"from_": f"Ann <{ANN}>", "subject": "Fwd: Toner", "text": FORWARD + "#assign eve\r\nPlease.", "headers": [VOUCHED]}, ANN, "not_ours"),
+    ("in Ann's name, about nothing", {"from_": f"Ann <{ANN}>", "subject": "Hello", "text": "#resolve"}, "eve@evil.example", "not_proved"),
+]
+
+
+@pytest.mark.parametrize(("name", "mail", "sender", "reason"), NOT_THEIRS)
+def test_commands_of_others_are_on_the_list(room: MailRoom, ref: str, name: str, mail: dict[str, object], sender: str, reason: str) -> None:
+    """Attacks: a command in a customer's mail or in a forwarded one is text; the mail goes its way, and the audit list says so once, with who wrote it."""
+    taken = room.take(a_raw(message_id="x@acme.example", **mail), sender=sender)  # type: ignore[arg-type]
+    (item_ref,) = taken["items"]
+    item = room.item(item_ref)
+    assert room.handed == [] and (item.status, item.assignee, room.outbox()[-1].purpose) == ("to_do", "", Purpose.ACKNOWLEDGEMENT)
+    assert room.reasons() == [reason], name
+    room.take(a_raw(message_id="y@acme.example", subject="Bill #17", text="# Order\r\n#1 and #2 are missing."))
+    assert room.reasons() == [reason], "a number is no command"
 
 
 def test_a_customer_of_their_own(room: MailRoom) -> None:

@@ -78,6 +78,11 @@ class Links:
         with self.room.database.read() as connection:
             return {table.name: sorted(map(repr, connection.execute(select(table)))) for table in metadata.sorted_tables}
 
+    def audited(self, user_key: str = ANN) -> list[dict[str, Any]]:
+        """Their lines of the audit list."""
+        with self.room.database.read() as connection:
+            return agent_mails.listed(connection, user_key=user_key)
+
     def mail(self, outbox_id: str) -> Any:
         with self.room.database.read() as connection:
             return outboxes.get(connection, outbox_id)
@@ -100,7 +105,8 @@ def words(page: Page) -> str:
 
 
 def test_a_scanner_that_opens_every_link(links: Links) -> None:
-    """Attack “scanner that opens every link”: each link of a notification looked at, again and again, changes no row of any table."""
+    """Attack “scanner that opens every link”: each link of a notification looked at, again and again, changes no row of any table but one line each of the
+    audit list."""
     ref = links.room.ticket()
     undo = links.undo_of(ref, lambda: links.answer(ref))
     held = links.room.desk.hold_mail(links.answer(ref)["id"], ANN)["id"]
@@ -109,8 +115,54 @@ def test_a_scanner_that_opens_every_link(links: Links) -> None:
     before = links.everything()
     pages = [links.desk.look(token) for token in tokens for _ in range(OPENED_BY_SCANNERS)]
     assert {page.status for page in pages} == {200}
-    assert links.everything() == before
+    after = links.everything()
+    assert {name for name, rows in after.items() if rows != before[name]} == {"agent_mail"}
     assert links.room.woken == []
+    lines = links.audited()
+    assert sorted(row["words"].partition(":")[0] for row in lines) == ["discard", "resolve", "send", "take", "undo", "unsubscribe"]
+    assert {(row["outcome"], row["reason"], row["words"].partition(": ")[2]) for row in lines} == {
+        ("ignored", "link_opened", "its page was opened; nothing was done")
+    }
+
+
+def test_two_who_open_a_link_at_once(links: Links) -> None:
+    """Two scanners at the same moment: one line, and both see the page."""
+    token = links.token(LinkDeed.TAKE, links.room.ticket())
+    gate, found = threading.Barrier(2), []
+
+    def open_it() -> None:
+        gate.wait()
+        found.append(links.desk.look(token).status)
+
+    threads = [threading.Thread(target=open_it) for _ in range(2)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    assert found == [200, 200] and len(links.audited()) == 1
+
+
+def test_links_are_no_mails(links: Links) -> None:
+    """What is done by links, and opened, does not count for how many mails of an agent are carried out in an hour."""
+    token = links.token(LinkDeed.TAKE, links.room.ticket())
+    links.desk.look(token)
+    links.desk.not_pressed(token)
+    links.desk.confirm(token)
+    with links.room.database.read() as connection:
+        assert agent_mails.counted(connection, ANN, links.room.clock.now() - timedelta(hours=1)) == {}
+    assert [row["reason"] for row in links.audited()].count("link") == 2
+
+
+def test_forged_links_are_one_line_a_minute(links: Links, caplog: pytest.LogCaptureFixture) -> None:
+    """Thousands of forged addresses leave a line in the log for each minute, with how many they were, and nothing in the database."""
+    desk, before = links.desk, links.everything()
+    with caplog.at_level("WARNING", "guichet.links"):
+        for _ in range(50):
+            desk.look("forged.token")
+        links.room.clock.advance(minutes=1)
+        desk.confirm("forged.token")
+    assert [record.__dict__["since_the_last_line"] for record in caplog.records if record.message == "link_forged"] == [1, 50]
+    assert links.everything() == before
 
 
 @pytest.mark.parametrize("spoil", [lambda t: "", lambda t: "x", lambda t: t[:-1], lambda t: f"{'a' * 26}.{t.partition('.')[2]}", str.upper])
@@ -119,6 +171,7 @@ def test_a_forged_token_tells_nothing(links: Links, spoil: Callable[[str], str],
     token = spoil(links.token(LinkDeed.TAKE, links.room.ticket()))
     monkeypatch.setattr(Database, "read", None)
     monkeypatch.setattr(Database, "durable", None)
+    monkeypatch.setattr(Database, "lazy", None)
     for page in (links.desk.look(token), links.desk.confirm(token)):
         assert (page.status, page.about, page.buttons) == (404, "", ())
     assert links.desk.unsubscribe(token) is False
@@ -133,6 +186,7 @@ def test_once(links: Links) -> None:
     token = links.token(LinkDeed.TAKE, ref)
     assert links.desk.confirm(token).status == 200
     assert (links.room.item(ref).assignee, links.room.item(ref).status) == (ANN, "in_progress")
+    links.desk.look(token)
     before = links.everything()
     for page in (links.desk.confirm(token), links.desk.look(token)):
         assert page.status == 410
@@ -247,6 +301,7 @@ def test_undo_comes_too_late(links: Links) -> None:
     sent: dict[str, Any] = {}
     token = links.undo_of(ref, lambda: sent.update(links.answer(ref)) or sent)
     links.room.set_mail(sent["id"], OutboxState.SENT)
+    links.desk.look(token)
     before = links.everything()
     for page in (links.desk.look(token), links.desk.confirm(token)):
         assert page.status == 409

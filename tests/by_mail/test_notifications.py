@@ -238,9 +238,9 @@ def test_work_under_way_is_not_at_risk() -> None:
 def test_the_notice_keeps_to_what_people_chose() -> None:
     """decisions.md 15: an author who is away, or wants to hear of failures otherwise or not at all, gets no notice at once."""
     message = make_message()
-    assert notice(message, "No.", SETUP, "n", NOW) is not None
+    assert notice(message, "No.", Decision(), SETUP, "n", NOW) is not None
     for changes in ({"absent_until": NOW + timedelta(days=1)}, {"by_mail": ByMail(at_once=(Occasion.ASSIGNED,))}):
-        assert notice(message, "No.", with_users(replace(ANN, **changes)), "n", NOW) is None  # type: ignore[arg-type]
+        assert notice(message, "No.", Decision(), with_users(replace(ANN, **changes)), "n", NOW) is None  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("words", "gone"), [("550 5.1.1 User unknown", True), ("550 5.7.1 Not from you", False)])

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from core.by_mail import AT_ONCE, ByMail, Occasion
 from core.decision import Suppression
 from core.marker import line, survives
 from core.outbox import Purpose
-from core.setup import Connector, PlusMode, Setup, User
+from core.setup import Connector, MailTemplate, PlusMode, Setup, User
 from gateway.bootstrap import House, open_house
 from gateway.clock import FakeClock
 from gateway.local_time import next_time
@@ -167,11 +168,24 @@ def test_what_is_given_brings_the_customers_words(quick: Told) -> None:
     assert str(mail["From"]).startswith('"Lea Leader (Demo desk)"')
 
 
+def test_who_stands_in_is_told_by_the_customers_name(quick: Told) -> None:
+    """Agents by mail, 1: what wakes while its agent is away comes to the deputy: From has the name of who wrote, and no address in it."""
+    quick.given()
+    quick.run()
+    quick.user(ANN, absent_until=quick.clock.now() + timedelta(days=3), deputy=BOB)
+    quick.answer(1, text="It still burns.")
+    quick.run()
+    (mail,) = quick.mails(BOB)
+    assert str(mail["From"]) == '"Carl Customer (Demo desk)" <support@demo.example>'
+    assert "vous remplacez Ann Agent" in text_of(mail) or "you stand in for Ann Agent" in text_of(mail)
+
+
 def test_one_moment_is_one_mail(quick: Told) -> None:
     """Several mails within a moment are told together, each once, the oldest first."""
     quick.given()
     for n in (1, 2, 3):
         quick.answer(n, text=f"Word {n}.")
+        quick.clock.advance(seconds=0.1)
     assert quick.run() == 1
     text = text_of(quick.mails(ANN)[-1])
     assert [text.count(f"Word {n}.") for n in (1, 2, 3)] == [1, 1, 1] and text.index("Word 1.") < text.index("Word 3.")
@@ -195,7 +209,7 @@ def test_french_people_are_told_in_french(quick: Told) -> None:
     (mail,) = quick.mails(BOB)
     text = text_of(mail)
     assert text.startswith(line("fr")) and f"Lea Leader vous a confié {ref}." in text and "2 mars 2026 à 04:00 (EST)" in text
-    assert mail["Content-Language"] == "fr" and 'lang="fr"' in html_of(mail) and "Votre réponse part chez le client" in text
+    assert mail["Content-Language"] == "fr" and 'lang="fr"' in html_of(mail) and "Votre réponse ira au client" in text
 
 
 def test_a_held_mail_is_told_without_its_words(quick: Told) -> None:
@@ -420,6 +434,60 @@ def test_due_dates_are_told_once_each(told: Told) -> None:
     assert len(told.mails(ANN)) == 4
 
 
+def a_report_on(to: str, who: str, words: str = "550 5.1.1 User unknown") -> bytes:
+    """A delivery report (RFC 3464) that comes to a bounce address of ours."""
+    text = (
+        f"From: mailer-daemon@demo.example\nTo: {to}\nSubject: Undelivered\nMessage-ID: <{sha256(words.encode()).hexdigest()[:9]}@demo.example>\n"
+        "MIME-Version: 1.0\nContent-Type: multipart/report; report-type=delivery-status; boundary=b\n\n--b\nContent-Type: text/plain\n\nNo.\n--b\n"
+        f"Content-Type: message/delivery-status\n\nReporting-MTA: dns; mx\n\nFinal-Recipient: rfc822; {who}\nAction: failed\nStatus: 5.1.1\n"
+        f"Diagnostic-Code: smtp; {words}\n--b--\n"
+    )
+    return text.replace("\n", "\r\n").encode()
+
+
+# ---------------------------------------------------------------- mail that did not arrive
+
+
+def test_a_failed_mail_can_be_answered(quick: Told) -> None:
+    """Agents by mail, 1, and C-TP-01: the author gets one mail, in the desk's own words, which can be answered and unsubscribed from; a second
+    report about the same person tells nobody again."""
+    quick.save(mail_templates=(MailTemplate("mt-1", str(Purpose.SEND_FAILED), "en", "Back: {{ subject }}", "Ring them up.\n{{ failures }}"),))
+    ref = quick.given()
+    quick.desk.mail(ref, ANN, text="Turn it off and on.", undo=timedelta(0))
+    with quick.house.database.durable() as connection:
+        mail = connection.execute(select(outbox).where(outbox.c.purpose == "person")).one()
+        connection.execute(update(outbox).where(outbox.c.id == mail.id).values(state="sent"))
+    before = len(quick.mails(ANN))
+    quick.comes_in(a_report_on(mail.envelope_from, CARL), "", mail.envelope_from)
+    quick.run()
+    (told,) = quick.mails(ANN)[before:]
+    text = text_of(told)
+    assert text.startswith(line("en")) and f"Back: {mail.subject}" in text and "Ring them up." in text and "550 5.1.1 User unknown" in text
+    assert "Your answer goes to the customer" in text and str(told["Reply-To"]).count("support+a.") == 1
+    assert told["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click" and f"[{ref}]" in told["Subject"]
+    assert quick.mails(ANN, Purpose.SEND_FAILED) == []
+    (row,) = [one for one in quick.rows() if one.occasion == "failed"]
+    with quick.house.database.read() as connection:
+        about = notifications.told_about(connection, row.mail_id)
+    assert about is not None and about.outbox_ids == (mail.id,) and not about.internal
+    quick.comes_in(a_report_on(mail.envelope_from, CARL, "552 5.2.2 Mailbox full"), "", mail.envelope_from)
+    assert quick.run() == 0
+
+
+def test_old_notifications_are_forgotten(quick: Told) -> None:
+    """What was told, or dropped, stays for ninety days, or as long as it can be answered; what waits stays."""
+    quick.given()
+    quick.user(BOB, by_mail=ByMail(at_once=(), digest=(Occasion.ASSIGNED,)))
+    quick.desk.do(quick.ticket(2), "assign", LEA, to=BOB)
+    with quick.house.database.durable() as connection:
+        at = quick.clock.now()
+        assert notifications.prune(connection, at - timedelta(days=90)) == 0
+    quick.house.scheduler.tick(quick.clock.advance(days=89))
+    assert {row.state for row in quick.rows()} == {"told", "digest"}
+    quick.house.scheduler.tick(quick.clock.advance(days=2))
+    assert {row.state for row in quick.rows()} == {"digest"}
+
+
 # ---------------------------------------------------------------- what comes back
 
 
@@ -430,14 +498,8 @@ def test_a_notification_that_bounces(quick: Told, caplog: pytest.LogCaptureFixtu
     with quick.house.database.durable() as connection:
         sent = connection.execute(select(outbox).where(outbox.c.purpose == "notification")).one()
         connection.execute(update(outbox).values(state="sent"))
-    report = (
-        f"From: mailer-daemon@demo.example\nTo: {sent.envelope_from}\nSubject: Undelivered\nMessage-ID: <b1@demo.example>\nMIME-Version: 1.0\n"
-        "Content-Type: multipart/report; report-type=delivery-status; boundary=b\n\n--b\nContent-Type: text/plain\n\nNo.\n--b\n"
-        f"Content-Type: message/delivery-status\n\nReporting-MTA: dns; mx\n\nFinal-Recipient: rfc822; {ANN}\nAction: failed\nStatus: 5.1.1\n"
-        "Diagnostic-Code: smtp; 550 5.1.1 User unknown\n--b--\n"
-    )
     assert sent.envelope_from.startswith("support+b.")
-    quick.comes_in(report.replace("\n", "\r\n").encode(), "", sent.envelope_from)
+    quick.comes_in(a_report_on(sent.envelope_from, ANN), "", sent.envelope_from)
     after = quick.seen(ref)
     assert {key: after[key] for key in ("status", "attention", "new_information", "assignee")} == {
         key: before[key] for key in ("status", "attention", "new_information", "assignee")

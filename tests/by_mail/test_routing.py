@@ -168,6 +168,14 @@ def test_reply_all_with_the_mailbox_in_cc(example_setup: Setup) -> None:
     assert the_one(on_item(example_setup, target=a_target(closed()))).action is Action.FILE
 
 
+def test_whoever_may_not_see_the_item_is_a_stranger_there(example_setup: Setup) -> None:
+    """Rights as on the page: a user outside of its queues files nothing as ours, withdraws no mail that waits and ties nobody to it."""
+    users = tuple(replace(one, queues=("Claims",), team="") if one.email == ANN else one for one in example_setup.users)
+    found = on_item(replace(example_setup, users=users))
+    assert the_one(found).action is Action.HOLD
+    assert any("they may not see" in one.because for one in found.trace)
+
+
 STRANGERS = [
     ("nothing proves it", {"proof": "", "sender_authentication": None}, {}),
     ("sent again", {"seen": "replayed"}, {}),

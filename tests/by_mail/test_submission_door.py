@@ -242,6 +242,20 @@ def test_another_password_ends_what_was_logged_in(office: Office, door: OpenDoor
     assert door.mails() == []
 
 
+def test_who_leaves_loses_them_for_good(office: Office) -> None:
+    """An app password ends with its user; who comes back makes a new one."""
+    password, setups, now = office.app_password(), Setups(office.clock), office.clock.now()
+    assert LogIns(office.database, office.clock).check(ANN, password) is not None
+    left = replace(office.setup, users=tuple(one for one in office.setup.users if one.email != ANN))
+    for setup in (left, office.setup):
+        with office.database.durable() as connection:
+            setups.save(connection, setup, ROOT, now)
+    assert LogIns(office.database, office.clock).check(ANN, password) is None
+    with office.database.read() as connection:
+        assert [one.revoked_at for one in app_passwords.listed(connection, ANN)] == [now]
+    assert LogIns(office.database, office.clock).check(ANN, office.app_password()) is not None
+
+
 def test_a_use_is_noted_once_an_hour(office: Office) -> None:
     """When an app password was used last can be seen, to the hour."""
     log_ins, password = LogIns(office.database, office.clock), office.app_password()

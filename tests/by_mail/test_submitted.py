@@ -9,6 +9,7 @@ from datetime import timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from sqlalchemy import select
@@ -334,6 +335,20 @@ def test_a_piece_of_a_notification_is_held(quick: Office, where: str) -> None:
     assert quick.hand_in(mail)["outcome"] == "held"
     (sent,) = quick.by_people()
     assert sent.state.value == "held" and not list(quick.bytes_of(sent.id).iter_attachments())
+
+
+@pytest.mark.parametrize("where", ["address", "link", "wrapped", "html"])
+def test_an_address_or_a_link_of_ours_is_held(quick: Office, where: str) -> None:
+    """Whoever has them can try to act in the agent's place: they leave by nobody's oversight, with the marks around them taken away as well."""
+    asked(quick)
+    link = f"https://desk.demo.example/m/{quick.keys.link_token('abcdefghijklmnopqrstuvwxyz')}"
+    address = f"support+{quick.keys.agent_tag('abcdefghijklmnopqrstuvwxyz')}@demo.example"
+    said = {"address": f"Carl <{address}> wrote:", "link": link, "wrapped": f"https://safe.example/?url={quote(link, safe='')}&data=1", "html": "Here."}
+    mail = letter(f"Here.\n\n{said[where]}", **ANSWER)
+    if where == "html":
+        mail.add_alternative(f'<p>Here.</p><p><a href="{link}">Here.</a></p>', subtype="html")
+    assert quick.hand_in(mail)["outcome"] == "held"
+    assert quick.hand_in(letter("See https://other.example/m/abcdefgh.abcdefghijklmnopqrstuvwxyz", id_="2@laptop", **ANSWER))["outcome"] == "done"
 
 
 def test_held_on_a_new_item(quick: Office) -> None:

@@ -114,6 +114,25 @@ def test_whose_word_proves(name: str, provider: Provider, headers: list[Header],
     assert person(mail, over_smtp(), demo_setup(), known, None).proof == wanted
 
 
+SEVERAL = [
+    ("both pass", [ar("mx1.demo.example; dmarc=pass header.from=demo.example"), ar("mx2.demo.example; dmarc=pass header.from=demo.example")], Proof.DMARC),
+    ("one alone", [ar("mx2.demo.example; dmarc=pass header.from=demo.example")], Proof.DMARC),
+    ("only SPF by the other", [ar("mx1.demo.example; spf=pass"), ar("mx2.demo.example; dmarc=pass header.from=demo.example")], Proof.DMARC),
+    ("the other is not there", [ar("mx1.demo.example; dmarc=none"), ar("MX2.demo.example; dmarc=pass header.from=demo.example")], ""),
+    ("the other is above", [ar("mx2.demo.example; dmarc=pass header.from=demo.example"), ar("mx1.demo.example; dmarc=none")], ""),
+    ("one that contradicts itself", [ar("mx1.demo.example; dmarc=none; dmarc=pass header.from=demo.example")], ""),
+]
+
+
+@pytest.mark.parametrize(("name", "headers", "wanted"), SEVERAL)
+def test_several_trusted_servers(name: str, headers: list[Header], wanted: str) -> None:
+    """A server removes forged fields with its own name only: where one of them knows nothing, the pass of another one proves nothing."""
+    connector = replace(a_connector(Provider.OTHER), trusted_authserv_ids=("mx1.demo.example", "mx2.demo.example"))
+    mail = a_mail(from_=ANN, headers=headers)
+    known = judge(mail, over_smtp(), (connector,))
+    assert (known.dmarc, person(mail, over_smtp(), demo_setup(), known, None).proof) == ("pass", wanted)
+
+
 def test_whose_mail_it_is() -> None:
     """The registered address of an active user, alone in From, and none of ours; what is written in a mail handed in by somebody else proves nothing."""
     setup = demo_setup()
@@ -161,12 +180,14 @@ COVERS = [
     ([dkim(), dkim("mail.demo.example", "from:subject:date")], False, False),
     ([dkim("amazonses.com", "from")], False, True),
     ([dkim()] * 11, True, True),
+    *[([dkim(), (name, "one"), (name.lower(), "two")], True, True) for name in ("Subject", "Date", "To", "Cc", "In-Reply-To", "Content-Type")],
+    ([("Subject", "one"), ("Subject", "two")], False, True),
 ]
 
 
 @pytest.mark.parametrize(("headers", "weak", "recipients"), COVERS)
 def test_what_dkim_covers(headers: list[Header], weak: bool, recipients: bool) -> None:
-    """Signatures of the author's organization have to cover subject, date and all of the text; a bogus one can only make us stricter."""
+    """Signatures of the author's organization have to cover subject, date and all of the text, and no field may stand above the one they cover."""
     mail = a_mail(from_=ANN, headers=headers)
     assert (bool(why_weak(mail)), names_recipients(mail)) == (weak, recipients)
 

@@ -98,7 +98,7 @@ FRENCH = _notice(
         "Les commandes s’écrivent dans les premières lignes de votre réponse ; #aide seul en donne la liste.",
     ),
     ("Le résoudre", "Ne plus recevoir ce genre de message"),
-    "Votre réponse part chez le client (Carl Client <carl@client.example>)",
+    "Votre réponse ira au client (Carl Client <carl@client.example>)",
 )
 
 NOTICES = {"en": ENGLISH, "fr": FRENCH}

@@ -68,7 +68,7 @@ def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The demo's desk on SQLite, made once: hashing its passwords takes longer than most tests."""
     folder = tmp_path_factory.mktemp("made") / "demo"
-    settings = load_settings(write_settings(folder, Ports()))
+    settings = load_settings(write_settings(folder, Ports(submission=None)))
     Keys.create(settings.key_file)
     database = Database(settings.database_url)
     upgrade(database)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import smtplib
 import socket
@@ -95,13 +96,14 @@ def _get(port: int, path: str) -> str:
 
 def test_the_demo_from_nothing_to_an_answered_mail_and_on_after_a_restart(tmp_path: Path) -> None:
     """Sample mails become items, a mail over SMTP becomes a ticket with an acknowledgement, Ctrl-C ends it, a second start goes on."""
-    smtp, lmtp, web, folder = free_port(), free_port(), free_port(), tmp_path / "d"
-    asked = ("demo", "--dir", folder, "--smtp-port", smtp, "--lmtp-port", lmtp, "--web-port", web)
+    smtp, lmtp, web, submission, folder = free_port(), free_port(), free_port(), free_port(), tmp_path / "d"
+    asked = ("demo", "--dir", folder, "--smtp-port", smtp, "--lmtp-port", lmtp, "--web-port", web, "--submission-port", submission)
     config = folder / "guichet.toml"
     with running(tmp_path / "first", *asked) as demo:
         eventually(lambda: "Send a mail" in demo.out.read_text("utf-8"), demo)
         assert eventually(lambda: len(ask(tmp_path, config, "item", "list")) == 6, demo)
         assert json.loads(_get(web, "/readyz"))["ready"] is True
+        _work_by_mail(tmp_path, config, demo)
         _send(smtp, "One more")
         eventually(lambda: any(item["title"] == "One more" for item in ask(tmp_path, config, "item", "list")), demo)
         with smtplib.LMTP("127.0.0.1", lmtp, local_hostname="mta.example") as client:
@@ -124,11 +126,24 @@ def test_the_demo_from_nothing_to_an_answered_mail_and_on_after_a_restart(tmp_pa
         assert passwords.read_text("utf-8").splitlines()[0].split()[-1] not in demo.out.read_text("utf-8"), "only the first start prints them"
 
 
+def _work_by_mail(folder: Path, config: Path, demo: Running) -> None:
+    """Agents by mail: what the demo prints can be typed, and an agent's answer is carried out; its certificate is for this machine."""
+    printed = [line.strip() for line in demo.out.read_text("utf-8").splitlines()]
+    _, assign, read, answer, helped = printed[printed.index("Work by mail, as Ann: give her an item, read what she is told, and answer it:"):][1:6]
+    ask(folder, config, *shlex.split(assign)[1:])
+    eventually(lambda: subprocess.run(shlex.split(read), capture_output=True, check=False).returncode == 0, demo)
+    for typed in (answer, helped):
+        assert "Handed in" in subprocess.run(shlex.split(typed), capture_output=True, text=True, check=True).stdout
+    eventually(lambda: [one["outcome"] for one in ask(folder, config, "agent-mail", "list")] == ["done", "done"], demo)
+    (item,) = [one for one in ask(folder, config, "item", "list") if one["ref"] == "101001-T"]
+    assert (item["title"], item["status"]) == ("Invoice for October is missing", "wait")
+
+
 def test_a_port_in_use_is_one_sentence_and_78(tmp_path: Path) -> None:
     """For each port, before anything is served."""
     with socket.create_server(("127.0.0.1", 0)) as other:
         taken = other.getsockname()[1]
-        options = ("--smtp-port", "--lmtp-port", "--web-port")
+        options = ("--smtp-port", "--lmtp-port", "--web-port", "--submission-port")
         for option in options:
             others = [word for other in options if other != option for word in (other, free_port())]
             with running(tmp_path / option.strip("-"), "demo", "--dir", "d", option, taken, *others) as demo:

@@ -154,3 +154,19 @@ def test_any_mail_is_read(text: str, told: str) -> None:
     """Nothing in a mail makes it fail."""
     words = words_of(_mail(text, html=f"<p>{escape(text)}</p>"), told)
     assert words.text or not words.html
+
+
+def test_hostile_lines_are_not_all_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lines that may hold a mark cost a closer look each: of a mail full of them so many are looked at, and what is not known is held."""
+    looked: list[int] = []
+    survives = marker.survives
+    monkeypatch.setattr(marker, "survives", lambda text: looked.append(len(text)) or survives(text))
+    words = own_words(_mail("x #\n" * 20_000 + ENGLISH.text), ENGLISH.text)
+    assert len(looked) < 10_000 and words.survived
+
+
+def test_links_of_a_very_long_notification_are_known() -> None:
+    """However much customers wrote above them."""
+    told = ENGLISH.text.replace("\n", "\n" + "A long story. " * 20_000 + "\n", 1)
+    assert TOKEN in told[200_000:]
+    assert own_words(_mail(f"See https://desk.demo.example/m/{TOKEN}"), told).survived

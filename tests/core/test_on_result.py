@@ -283,13 +283,13 @@ def test_whom_a_bounce_speaks_of() -> None:
 
 def test_the_notice_to_the_author(example_setup: Setup) -> None:
     """decisions.md 15: to the author in the author's language; nobody is told who has left, and nothing goes to an address of ours."""
-    told = notice(make_message(author="bob@demo.example"), "a@b: 550 no", example_setup, "n1", NOW)
+    told = notice(make_message(author="bob@demo.example"), "a@b: 550 no", Decision(), example_setup, "n1", NOW)
     assert told is not None
     assert (told.purpose, told.language, [one.address.address for one in told.recipients]) == (Purpose.SEND_FAILED, "fr", ["bob@demo.example"])
     assert told.facts == {"subject": "Re: Printer", "failures": "a@b: 550 no"} and told.due_at == NOW
-    assert notice(make_message(author="gone@demo.example"), "x", example_setup, "n1", NOW) is None
+    assert notice(make_message(author="gone@demo.example"), "x", Decision(), example_setup, "n1", NOW) is None
     ours = replace(example_setup, users=(replace(example_setup.users[0], email="support@demo.example"),))
-    assert notice(make_message(author="support@demo.example"), "x", ours, "n1", NOW) is None
+    assert notice(make_message(author="support@demo.example"), "x", Decision(), ours, "n1", NOW) is None
 
 
 @pytest.mark.parametrize("outcome", list(Outcome))

@@ -52,7 +52,13 @@ RECIPIENTS = [
     ("never ours", (carl(),), came(author=Address("Help+x@demo.example")), ["carl@acme.example"], []),
     ("never ours by Reply-To", (), came(reply_to=(Address("support@demo.example"), BOSS)), ["boss@acme.example"], []),
     ("not the colleague who handed it on", (carl(),), came(author=Address("ann@demo.example")), ["carl@acme.example"], []),
-    ("the colleague who is the customer", (ContactOnItem("i-1", "ann@demo.example", "Ann", ("primary",)),), came(author=Address("ann@demo.example")), ["ann@demo.example"], []),
+    (
+        "the colleague who is the customer",
+        (ContactOnItem("i-1", "ann@demo.example", "Ann", ("primary",)),),
+        came(author=Address("ann@demo.example")),
+        ["ann@demo.example"],
+        [],
+    ),
     ("nobody", (carl("subject"),), None, [], []),
     ("a mail without a sender", (carl(),), came(author=None), ["carl@acme.example"], []),
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from multiprocessing.connection import Connection
@@ -11,9 +12,12 @@ from pathlib import Path
 
 from sqlalchemy import select
 
+from core.outbox import Purpose
 from gateway.bootstrap import House, open_house
 from gateway.clock import FakeClock
-from gateway.store.schema import inbound, sent_copy, state_change
+from gateway.inbound.port import Arrival
+from gateway.store import outboxes
+from gateway.store.schema import inbound, outbox, sent_copy, state_change
 from tests.crash import spelled
 from tests.crash.effects import Effects, KillAt
 from tests.houses import settings_for
@@ -94,6 +98,31 @@ class Player:
         with self._house.database.read() as connection:
             history = connection.execute(changes).all()
         return [{**message, "history": [f"{became}: {reason}" for row_id, became, reason in history if row_id == message["id"]]} for message in messages]
+
+    def notify(self) -> None:
+        """Our people are told what waits to be told."""
+        self._house.notifier.run_due(self._clock.now())
+
+    def answer_told(self, answer: Callable[[bytes], tuple[str, bytes]]) -> None:
+        """The agent's answer to what they were told is brought, as by a door: stored before that is answered."""
+        self.notify()
+        (told,) = self.raws(str(Purpose.NOTIFICATION))
+        to, raw = answer(told)
+        self._house.intake.accept(Arrival(raw, "smtp", self._clock.now(), AGENT, (to,)))
+
+    def read(self) -> None:
+        """The worker reads what came in."""
+        self._house.processor.sweep()
+
+    def raws(self, purpose: str) -> list[bytes]:
+        """The mails for that purpose, as they leave."""
+        with self._house.database.read() as connection:
+            ids = connection.execute(select(outbox.c.id).where(outbox.c.purpose == purpose).order_by(outbox.c.seq)).scalars()
+            return [outboxes.raw(connection, one) for one in ids]
+
+    def audit(self) -> list[dict[str, object]]:
+        """The audit list of mails by our people."""
+        return list(self._house.desk.list_agent_mails("root@demo.example"))
 
     def inbound(self) -> list[dict[str, object]]:
         """Every inbound message."""

@@ -13,7 +13,7 @@ from sqlalchemy import update
 from core.acknowledge import FORGED, NOT_IN_RETURN
 from core.brakes import Brakes, Lately
 from core.decision import Decision
-from core.outbox import Purpose
+from core.outbox import TO_AGENTS, Purpose
 from core.refusal import NotFound, Refused
 from core.setup import MailTemplate
 from core.told import Asked, merged, split
@@ -60,7 +60,7 @@ def test_the_source_of_one(room: Room) -> None:
         room.desk.show_template("welcome", ANN)
 
 
-@pytest.mark.parametrize("purpose", [purpose for purpose in Purpose if purpose is not Purpose.PERSON])
+@pytest.mark.parametrize("purpose", [purpose for purpose in Purpose if purpose is not Purpose.PERSON and purpose not in TO_AGENTS])
 def test_a_preview_is_the_mail_as_it_would_be(room: Room, purpose: Purpose) -> None:
     """Headers, text and language of every purpose for a real item; nothing is queued and nothing written."""
     ref = room.ticket(language="fr")
@@ -71,6 +71,13 @@ def test_a_preview_is_the_mail_as_it_would_be(room: Room, purpose: Purpose) -> N
     assert found["text"].startswith("Bonjour") and "Demo desk" in found["text"] and not found["note"]
     assert room.desk.preview_template(purpose, BOB, ref=ref, language="en")["text"].startswith("Hello")
     assert room.desk.list_outbox(ROOT) == []
+
+
+@pytest.mark.parametrize("purpose", sorted(TO_AGENTS))
+def test_mails_to_our_people_have_no_template(room: Room, purpose: str) -> None:
+    """Their words are ours alone, for answers to them are cut by them: the templates there are, are named."""
+    with pytest.raises(NotFound, match=r"acknowledgement"):
+        room.desk.preview_template(purpose, BOB, ref=room.ticket())
 
 
 def test_a_preview_of_what_is_not_saved(room: Room) -> None:

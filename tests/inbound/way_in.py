@@ -22,7 +22,7 @@ from gateway.inbound.process import Processor
 from gateway.keys import Keys
 from gateway.store import arrivals, inbound_list, items, outboxes
 from gateway.store.engine import Database
-from gateway.store.schema import inbound, outbox, timeline
+from gateway.store.schema import inbound, notification, outbox, timeline
 from gateway.store.setups import Setups
 
 SUPPORT = "support@demo.example"
@@ -131,6 +131,12 @@ class WayIn:
         """The mails in the outbox, oldest first."""
         with self.database.read() as connection:
             return [outboxes.get(connection, one) for one in connection.execute(select(outbox.c.id).order_by(outbox.c.created_at, outbox.c.id)).scalars()]
+
+    def told_of_failures(self) -> list[tuple[str, str]]:
+        """(who, with which words): whom the house tells that a mail did not arrive."""
+        with self.database.read() as connection:
+            rows = connection.execute(select(notification).where(notification.c.occasion == "failed", notification.c.state == "waiting"))
+            return [(row.user_key, row.words) for row in rows]
 
     def sent(self, outbox_id: str) -> None:
         """The mail has left."""

@@ -23,7 +23,7 @@ from core.transitions import IllegalTransition
 from core.wait import Clocks
 from gateway.holders import new_holder
 from gateway.store import connector_status, outbox_claims, outboxes
-from gateway.store.schema import outbox, outbox_attempt, timeline
+from gateway.store.schema import notification, outbox, outbox_attempt, timeline
 from tests.outbound.drafts import NOW, House, Way, with_connector
 
 
@@ -94,7 +94,7 @@ def test_temporary_refusals_follow_the_template_until_no_try_is_left(house: Hous
 
 
 def test_a_permanent_refusal_fails_at_once_and_tells_the_author(house: House) -> None:
-    """decisions.md 15: failed for good → To Do, attention, countdown off, and a notice to the author that is an automatic mail."""
+    """decisions.md 15: failed for good → To Do, attention, countdown off, and the author is told, once, in the words of the server."""
     clocks = Clocks(answer_within=timedelta(days=2), after_mail="d1")
     house.item(status=Status.WAIT, wait_type=WaitType.MORE_INFORMATION, assignee="", owner="ann@demo.example", queue="", clocks=clocks)
     house.queue()
@@ -104,7 +104,20 @@ def test_a_permanent_refusal_fails_at_once_and_tells_the_author(house: House) ->
     assert item.clocks == Clocks()
     assert house.state() == "failed"
     with house.database.read() as connection:
+        (told,) = connection.execute(select(notification).where(notification.c.occasion == "failed")).all()
+        assert [one for one in outboxes.listing(connection) if one.purpose is Purpose.SEND_FAILED] == []
+    assert (told.user_key, told.outbox_id, told.state) == ("ann@demo.example", "d1", "waiting")
+    assert told.words.startswith("The mail could not be delivered. carl@acme.example: ")
+
+
+def test_an_author_who_may_not_see_the_item_gets_a_notice(house: House) -> None:
+    """decisions.md 15: where a notification would show what they may not see, the author gets the automatic mail that nobody can answer."""
+    house.item(queue="Claims", home_queue="Claims", assignee="", owner="")
+    house.queue()
+    house.dispatcher(Way(Outcome.PERMANENT)).run_due(1)
+    with house.database.read() as connection:
         (notice,) = [one for one in outboxes.listing(connection) if one.purpose is Purpose.SEND_FAILED]
+        assert connection.execute(select(notification).where(notification.c.user_key == "ann@demo.example")).all() == []
     assert [one.address.address for one in notice.recipients] == ["ann@demo.example"]
     assert notice.envelope_from == "" and "could not be delivered" in notice.subject
 

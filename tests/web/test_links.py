@@ -174,6 +174,7 @@ def test_one_click(desk: Desk) -> None:
         (b"&".join([b"a=b"] * 5_000), "application/x-www-form-urlencoded", 400),
         (b"\xff\xfe%00", "application/x-www-form-urlencoded", 400),
         (b"--b\r\n" * 9_000, "multipart/form-data; boundary=b", 400),
+        (b"".join(b"--%d\r\nContent-Type: multipart/x; boundary=%d\r\n\r\n" % (n, n + 1) for n in range(1_200)), "multipart/form-data; boundary=0", 400),
         (b"anything", "multipart/form-data", 400),
         (b"{}", "application/json", 400),
         (b"", "", 400),
