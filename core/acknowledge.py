@@ -70,12 +70,18 @@ def _question(asked: Asked) -> automatic.Asked:
         person=asked.mail.author,
         setup=asked.setup,
         connector=asked.verdict.connector,
-        unwanted="" if asked.verdict.send_automated_emails else "the route sends no automatic mail, or the sender is blocked",
+        unwanted=_unwanted(asked),
         doubt=_doubt(asked),
         suppressed=asked.facts.suppressed,
         brakes=asked.facts.brakes,
         lately=asked.lately,
     )
+
+
+def _unwanted(asked: Asked) -> str:
+    if asked.verdict.created_by:
+        return "one of our people opened it for somebody else, and knows that it is here"
+    return "" if asked.verdict.send_automated_emails else "the route sends no automatic mail, or the sender is blocked"
 
 
 def _doubt(asked: Asked) -> str:

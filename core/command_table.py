@@ -187,7 +187,7 @@ ACTION_WAITS = Said(
 )
 WAITS = Said("{ref} waits for an answer for {days} days.", "{ref} attend une réponse pendant {days} jours.")
 WAITS_CLOSE = Said(
-    "{ref} waits for an answer for {days} days, and is closed if none comes.", "{ref} attend une réponse pendant {days} jours, puis se ferme sans réponse."
+    "{ref} waits for an answer for {days} days, and is closed if none comes.", "{ref} attend une réponse pendant {days} jours, et sera clos si aucune ne vient."
 )
 WAITS_OPEN = Said("{ref} waits until an answer comes.", "{ref} attend qu’une réponse arrive.")
 PAUSED = Said("{ref} is paused.", "{ref} est en pause.")

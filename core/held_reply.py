@@ -11,27 +11,13 @@ from typing import Any
 from core.absence import present
 from core.agent_answers import HELD, Since, question
 from core.agent_record import AgentOutcome
+from core.agent_steps import Around, Deeds, Steps, as_left, deeds_on, heard, with_resolution
 from core.conversation import NEVER_ARRIVED, Conversation
 from core.decision import Decision, Entry, EntryKind, OutboxChange
 from core.deeds import Ask, ask_of
 from core.link_words import Impossible
 from core.mail_links import LinkDeed
-from core.on_agent_mail import (
-    Around,
-    Came,
-    Deeds,
-    Means,
-    Steps,
-    as_left,
-    audit_line,
-    by_mail,
-    deeds_on,
-    heard,
-    link_to,
-    paper_for,
-    telling,
-    with_resolution,
-)
+from core.on_agent_mail import Came, Means, audit_line, by_mail, link_to, paper_for, telling
 from core.outbox import Draft, OutboxEvent, OutboxMessage, OutboxState
 from core.resolving import mail_taken_back
 from core.scene import Scene

@@ -1,27 +1,26 @@
-"""What a mail by one of our people does: carried out as on the page, all of it or nothing, refused, or filed; pure.
+"""What becomes of a mail by one of our people: done and confirmed, refused, or filed; pure.
 
-Whether the mail is believed is `core/agent_trust.py`, what it says `core/agent_text.py` and `core/commands.py`; an answer that waits for its author's
-word is `core/held_reply.py`, the words of the answers are `core/agent_answers.py`, and reading what is asked here is `gateway/agent_mail.py`.
+Whether it is believed is `core/agent_trust.py`, what it says `core/agent_text.py` and `core/commands.py`, what it does to the item
+`core/agent_steps.py`. An answer that waits for its author's word is `core/held_reply.py`, the words of the answers are
+`core/agent_answers.py`, and reading what is asked here is `gateway/agent_mail.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from core.absence import present
 from core.agent_answers import Paper, confirmation, distrusted, helped, refusal
 from core.agent_record import AgentOutcome, AgentRecord
-from core.conversation import Conversation, Said
+from core.agent_steps import Steps, as_left
+from core.conversation import Conversation
 from core.decision import Decision, Entry, EntryKind, KnownId
-from core.deeds import Ask
 from core.mail import Address, Mail
 from core.mail_links import LinkDeed, MailLink
 from core.mail_undo import snapshot
-from core.on_person import act
-from core.original import Original
-from core.outbox import Draft, OutboxEvent, OutboxMessage, OutboxState
+from core.outbox import Draft, OutboxEvent, OutboxMessage
 from core.overtaken import Kind, Overtaking, overtaken
 from core.permissions import sees, visible_to
 from core.recipients import MOST_RECIPIENTS, default_recipients
@@ -29,17 +28,12 @@ from core.scene import Scene
 from core.setup import Setup, User
 from core.wording import clean_line, clean_text
 from core.work_item import WorkItem
-from core.writing import Letter, write_mail
+from core.writing import Letter
 
 BY_MAIL = "by_mail"
 """The fact of a line on a timeline that names the mail by which a person did it."""
-NOT_WRITTEN_YET = 1 << 62
-"""From here on lines of a timeline are numbered that the same decision writes."""
 MOST_WORDS = 4_000
 MOST_TEXT = 200_000
-_WORKED_IN = ("to_do", "in_progress")
-
-Deeds = tuple[tuple[str, Ask], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,86 +78,7 @@ class Means:
     """Their address takes mail, and they were not told too often of late."""
 
 
-@dataclass(frozen=True, slots=True)
-class Steps:
-    """What is to be done, in order: deeds, the letter, deeds that come after it. `said` are the lines of the confirmation."""
-
-    before: Deeds = ()
-    letter: Letter | None = None
-    after: Deeds = ()
-    said: tuple[str, ...] = ()
-
-    @property
-    def deeds(self) -> Deeds:
-        return (*self.before, *self.after)
-
-
-@dataclass(frozen=True, slots=True)
-class Around:
-    """What is known of the item besides itself: what was said on it, what has not left, and the mail that the letter is about."""
-
-    talk: Conversation = field(default_factory=Conversation)
-    unsent: tuple[OutboxMessage, ...] = ()
-    original: Original | None = None
-
-
-# ---------------------------------------------------------------- carrying out
-
-
-def carried_out(item: WorkItem, steps: Steps, scene: Scene, around: Around, draft_id: str) -> Decision:
-    """Every step on the item as the step before left it, as the page does it. Raises Refused and IllegalTransition: then nothing is done."""
-    made, talk = deeds_on(Decision(), item, steps.before, scene, around.talk)
-    if steps.letter is not None:
-        now = as_left(made, item)
-        step = write_mail(now, steps.letter, scene, talk, draft_id=draft_id, unsent=around.unsent, original=around.original)
-        made, talk = made + step, heard(talk, step)
-    made, _ = deeds_on(made, item, steps.after, scene, talk)
-    return with_resolution(made)
-
-
-def deeds_on(made: Decision, item: WorkItem, deeds: Deeds, scene: Scene, talk: Conversation) -> tuple[Decision, Conversation]:
-    for verb, ask in deeds:
-        step = act(as_left(made, item), verb, ask, scene, talk)
-        made, talk = made + step, heard(talk, step)
-    return made, talk
-
-
-def as_left(made: Decision, item: WorkItem) -> WorkItem:
-    return next((one for one in reversed(made.items) if one.id == item.id), item)
-
-
-def heard(talk: Conversation, step: Decision) -> Conversation:
-    """What the next step reads of the one before, which is not written yet."""
-    seq = max((NOT_WRITTEN_YET, *(one.seq + 1 for one in talk.said), talk.working_since + 1))
-    drafts = {draft.id: draft for draft in step.mails}
-    said, working_since = list(talk.said), talk.working_since
-    for entry in step.entries:
-        seq += 1
-        if entry.kind is EntryKind.NOTE:
-            said.insert(0, Said(seq, entry.at, entry.by))
-        elif entry.kind is EntryKind.MAIL_OUT and entry.outbox_id in drafts:
-            draft = drafts[entry.outbox_id]
-            said.insert(0, Said(seq, entry.at, entry.by, draft.id, OutboxState.QUEUED, draft.scheduled, draft.resolves))
-        elif entry.kind is EntryKind.STATUS and entry.facts.get("to") in _WORKED_IN:
-            working_since = seq
-    return replace(talk, said=tuple(said), working_since=working_since)
-
-
-def with_resolution(made: Decision) -> Decision:
-    """A note of this very mail that resolves the item is marked as that: its place on the timeline is not known yet."""
-    items = tuple(map(_without_place, made.items))
-    if items == made.items:
-        return made
-    newest = max(n for n, entry in enumerate(made.entries) if entry.kind is EntryKind.NOTE)
-    entries = tuple(replace(one, facts={**one.facts, "resolution": True}) if n == newest else one for n, one in enumerate(made.entries))
-    return replace(made, items=items, entries=entries)
-
-
-def _without_place(item: WorkItem) -> WorkItem:
-    kept = item.resolution
-    if kept is None or kept.note_seq is None or kept.note_seq < NOT_WRITTEN_YET:
-        return item
-    return replace(item, resolution=replace(kept, note_seq=None))
+# ---------------------------------------------------------------- carried out
 
 
 def done(came: Came, item: WorkItem, steps: Steps, made: Decision, scene: Scene, means: Means, *, notes: Sequence[str] = (), leaves: Draft | None = None) -> Decision:

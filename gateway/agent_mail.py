@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 
 from core.absence import warning
 from core.agent_record import AgentOutcome
+from core.agent_steps import Around, Steps, as_left, carried_out, steps_of
 from core.agent_text import AgentText
 from core.agent_trust import REFUSED, SILENT, THEIRS, Distrust
 from core.agent_trust import sentence as why_distrusted
@@ -22,12 +23,11 @@ from core.command_plan import Plan, planned
 from core.command_words import Name, Said
 from core.commands import Parsed, parse
 from core.decision import Decision
-from core.deeds import Ask
 from core.held_reply import discarded, held, let_go, released, require_held
 from core.link_words import Impossible, place_words
 from core.mail import address_key
 from core.mail_links import MailLink, url
-from core.on_agent_mail import Around, Came, Deeds, Ids, Means, No, Steps, as_left, asked_for_help, carried_out, done, filed, ignored, refused
+from core.on_agent_mail import Came, Ids, Means, No, asked_for_help, done, filed, ignored, refused
 from core.outbox import OutboxMessage, Purpose
 from core.permissions import sees, visible_to
 from core.refusal import Refused
@@ -171,7 +171,7 @@ class _Work:
 
     def _carried_out(self, item: WorkItem, plan: Plan, words: AgentText, scene: Scene) -> Decision:
         """Commands and notes alone."""
-        steps, around = _steps(plan), self._around(item)
+        steps, around = steps_of(plan), self._around(item)
         made = carried_out(item, steps, scene, around, self._means.ids.draft)
         return done(self._came, item, steps, made, scene, self._means, notes=_warnings(steps, scene))
 
@@ -183,7 +183,7 @@ class _Work:
         assert plan.letter is not None, "the caller looked"
         around = self._around(item)
         reply = prepared(self._connection, self._agent_mail, plan.letter, words, found, item, around.talk, scene)
-        steps = replace(_steps(plan), letter=reply.letter)
+        steps = replace(steps_of(plan), letter=reply.letter)
         made = carried_out(item, steps, scene, replace(around, original=reply.original), self._means.ids.draft)
         made = with_files(self._connection, self._mails.clock, made, self._means.ids.draft, item, reply, scene)
         since = said_meanwhile(self._connection, found, item, around.talk, scene)
@@ -306,11 +306,6 @@ def _locked(connection: Connection, item_id: str) -> WorkItem | None:
         return None
     outboxes.lock_unsent(connection, (item_id,))
     return items.load(connection, (item_id,), lock=True).get(item_id)
-
-
-def _steps(plan: Plan) -> Steps:
-    note: Deeds = (("note", Ask(note=plan.note)),) if plan.note else ()
-    return Steps((*note, *plan.deeds), plan.letter, plan.after, plan.said)
 
 
 def _warnings(steps: Steps, scene: Scene) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from core.scene import Scene
 from core.work_item import WorkItem
 from core.writing import Letter
 from gateway.agent_answered import Answered
-from gateway.agent_files import Told, files_of
+from gateway.agent_files import Files, Told, files_of
 from gateway.clock import Clock
 from gateway.desk_letters import Asked, Ready, Weight, ready, require_size, stored
 from gateway.inbound.agent_html import html_saying
@@ -61,9 +61,13 @@ def prepared(
         signature=bool(scene.user.signature or scene.user.signature_html),
     )
     addressed = with_copies(addressed, outsiders((*mail.to, *mail.cc), scene.setup), scene, talk)
-    made = ready(connection, item, scene, addressed, Asked(attach=files.uploads))
-    made = replace(made, new=(*files.images, *made.new))
-    return Reply(with_names(made), made, files.left_out)
+    return reply_of(ready(connection, item, scene, addressed, Asked(attach=files.uploads)), files)
+
+
+def reply_of(found: Ready, files: Files) -> Reply:
+    """The letter with the pictures between its words, and a name for each new file."""
+    found = replace(found, new=(*files.images, *found.new))
+    return Reply(_with_names(found), found, files.left_out)
 
 
 def with_files(connection: Connection, clock: Clock, decision: Decision, draft_id: str, item: WorkItem, reply: Reply, scene: Scene) -> Decision:
@@ -85,7 +89,6 @@ def _on_item(connection: Connection, item: WorkItem, mails: Iterable[str]) -> st
     return next((one for one in mails if originals.original_of(connection, item.id, one) is not None), "")
 
 
-def with_names(found: Ready) -> Letter:
-    """With a name for each new file."""
+def _with_names(found: Ready) -> Letter:
     new = tuple(FileRef(f"new-{n}", one.name, one.content_type, len(one.content), one.inline_id) for n, one in enumerate(found.new))
     return replace(found.letter, files=(*found.letter.files, *new))

@@ -18,6 +18,7 @@ from sqlalchemy import Connection
 
 from core.agent_answers import Since
 from core.agent_record import AgentOutcome
+from core.agent_steps import Around, Steps, carried_out, steps_of
 from core.agent_trust import REFUSED, THEIRS, Distrust
 from core.agent_trust import sentence as why_distrusted
 from core.command_plan import planned
@@ -25,12 +26,11 @@ from core.command_words import Said
 from core.commands import parse
 from core.conversation import Conversation
 from core.decision import Decision, KnownId
-from core.deeds import Ask
 from core.held_reply import happened_since, held
 from core.mail import Attachment, address_key
 from core.mail_links import url
 from core.marker import survives
-from core.on_agent_mail import Around, Came, Ids, Means, No, Steps, by_mail, carried_out, done, ignored, refused
+from core.on_agent_mail import Came, Ids, Means, No, by_mail, done, ignored, refused
 from core.on_submitted import (
     AUTOMATIC,
     COMMAND_IN_SUBJECT,
@@ -60,7 +60,7 @@ from core.wording import TEXT
 from core.work_item import WorkItem
 from core.writing import Letter
 from gateway.agent_files import Files, Told, files_of
-from gateway.agent_reply import Reply, with_files, with_names
+from gateway.agent_reply import reply_of, with_files
 from gateway.clock import Clock
 from gateway.desk_letters import Asked, ready
 from gateway.inbound.by_agent import AgentMail
@@ -163,8 +163,7 @@ class _Work:
         steps, files = self._steps(item, people, pointed, scene)
         assert steps.letter is not None
         found = ready(self._connection, item, scene, steps.letter, Asked(attach=files.uploads))
-        found = replace(found, new=(*files.images, *found.new))
-        reply = Reply(with_names(found), found, files.left_out)
+        reply = reply_of(found, files)
         unsent = outboxes.unsent_of(self._connection, (item.id,)).get(item.id, ()) if talk.unsent_mail() else ()
         steps = replace(steps, letter=reply.letter)
         made = carried_out(item, steps, scene, Around(talk, tuple(unsent), reply.original), self._means.ids.draft)
@@ -192,8 +191,7 @@ class _Work:
             plan = planned(parsed, item, scene.user, scene.setup, scene.now, internal=False)
             if plan.letter is None:
                 raise _No(ONLY_COMMANDS)
-            note = (("note", Ask(note=plan.note)),) if plan.note else ()
-            steps, text, html = Steps((*note, *plan.deeds), plan.letter, plan.after, plan.said), plan.letter.text, ""
+            steps, text, html = steps_of(plan), plan.letter.text, ""
         if len(text) > TEXT:
             raise _No(TOO_LONG.filled(count=len(text), most=TEXT))
         files = files_of(mail, html, self._piece, self._setup, Told())

@@ -26,9 +26,12 @@ from core.setup import (
 from gateway.clock import FakeClock
 from gateway.keys import Keys
 from gateway.store.engine import Database
+from tests import spelled
 from tests.databases import make_schema as make_schema
 from tests.databases import on_postgres
 from tests.ports import free_port as free_port
+
+spelled.install()
 
 
 def missing(what: str) -> None:

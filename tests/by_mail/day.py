@@ -159,12 +159,13 @@ class MailDay:
         self._goes_on()
 
     def box(self, who: str) -> list[EmailMessage]:
-        """What lies in somebody's mailbox, oldest first."""
+        """What lies in somebody's mailbox, oldest first; of one moment what answers another after it: the server in between may deliver them in any order."""
         with self._boxes.client(who) as client:
             client.select("INBOX", readonly=True)
             if not client.search(None, "ALL")[1][0]:
                 return []
-            return [read(line[1]) for line in client.fetch("1:*", "(BODY.PEEK[])")[1] if isinstance(line, tuple)]
+            found = [read(line[1]) for line in client.fetch("1:*", "(BODY.PEEK[])")[1] if isinstance(line, tuple)]
+        return sorted(found, key=lambda mail: (mail["Date"].datetime, len(str(mail["References"] or "").split())))
 
     def _submit(self, who: str, mail: EmailMessage) -> None:
         self._server.submit(who, [address.addr_spec for address in mail["To"].addresses], mail.as_bytes())

@@ -202,7 +202,7 @@ FORWARD = "---------- Forwarded message ---------\r\nFrom: Jo <jo@acme.example>\
 NOT_THEIRS = [
     ("in a customer's mail on the item", {"subject": "Re: Printer", "text": "#resolve\r\nThanks.", "headers": ["In-Reply-To: <first@acme.example>"]}, JO, "not_ours"),
     ("in a customer's new mail", {"subject": "#assign eve", "text": "Please."}, JO, "not_ours"),
-    ("in the mail that is handed on", {"from_": f"Ann <{ANN}>", "subject": "Fwd: Toner", "text": FORWARD + "#assign eve\r\nPlease.", "headers": [VOUCHED]}, ANN, "not_ours"),
+    ("in the mail that is handed on", {"from_": f"Ann <{ANN}>", "subject": "Fwd: Toner", "text": f"{FORWARD}#assign eve", "headers": [VOUCHED]}, ANN, "not_ours"),
     ("in Ann's name, about nothing", {"from_": f"Ann <{ANN}>", "subject": "Hello", "text": "#resolve"}, "eve@evil.example", "not_proved"),
 ]
 

@@ -11,12 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.agent_answers import WORDS, Paper, confirmation, distrusted, question, refusal
+from core.agent_steps import Around, Steps, carried_out
 from core.conversation import Conversation, Said
 from core.deeds import Ask
 from core.held_reply import held, held_body, let_go, require_held
 from core.mail import Address, Mail
 from core.marker import survives
-from core.on_agent_mail import Around, Came, Ids, Means, No, Steps, carried_out, done, filed, outsiders, refused, with_copies
+from core.on_agent_mail import Came, Ids, Means, No, done, filed, outsiders, refused, with_copies
 from core.outbox import OutboxMessage, OutboxState, Purpose
 from core.refusal import Refused
 from core.setup import User

@@ -1,4 +1,4 @@
-"""The third story: an agent is told, answers with a command from their own mail program, and what they wrote is made ready; who wrote what before is done before the curtain."""
+"""The third story: an agent is told, answers with a command from their own mail program, and it is carried out; the ticket is there before the curtain."""
 
 from __future__ import annotations
 

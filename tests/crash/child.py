@@ -18,7 +18,6 @@ from gateway.clock import FakeClock
 from gateway.inbound.port import Arrival
 from gateway.store import outboxes
 from gateway.store.schema import inbound, outbox, sent_copy, state_change
-from tests.crash import spelled
 from tests.crash.effects import Effects, KillAt
 from tests.houses import settings_for
 
@@ -136,7 +135,6 @@ def play(stage: Stage, pipe: Connection) -> None:
     clock = FakeClock(stage.now)
     settings = settings_for(stage.folder, stage.database_url, broker={"url": "drop://"})
     house = open_house(settings, clock=clock)
-    spelled.tell(house.database)
     effects = Effects(stage.kill_at, stage.journal)
     effects.watch_sockets()
     effects.watch_commits(house.database, lambda: _note_log_length(stage))

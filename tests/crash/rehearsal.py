@@ -15,7 +15,6 @@ from gateway.clock import FakeClock
 from gateway.inbound.port import Arrival
 from gateway.store.engine import Database
 from tests.conftest import demo_desk, make_schema
-from tests.crash import spelled
 from tests.crash.child import Player
 from tests.crash.forked import REHEARSED_ON
 from tests.crash.story import CUSTOMER, DESK, mail
@@ -23,7 +22,7 @@ from tests.houses import furnish, settings_for, url_of
 
 
 def rehearse(url: str, folder: Path) -> None:
-    """Mail in, acknowledgement, answer, reply, resolve, on a house in `folder`; what it spelled is remembered."""
+    """Mail in, acknowledgement, answer, reply, resolve, on a house in `folder`; what it spells is kept (`tests/spelled.py`, installed by conftest.py)."""
     clock = FakeClock()
     database = Database(url)
     make_schema(database)
@@ -32,7 +31,6 @@ def rehearse(url: str, folder: Path) -> None:
     house = open_house(settings_for(folder, url_of(database), broker={"url": "drop://"}), clock=clock)
     try:
         _play(house, Player(house, clock), clock)
-        spelled.remember(house.database)
     finally:
         house.close()
 
