@@ -42,7 +42,8 @@ def tell(played: Played) -> None:
     """Told, answered, read. Every step is asked for again by whoever was not told that it is done."""
     played.later(seconds=5)
     played.ask("notify")
-    played.ask("answer_told", answer)  # what was told is looked up again: before a durable commit it has not left, and a power cut may make it another
+    # What was told is looked up once more: before a durable commit it has not left, and a power cut may make it another.
+    played.ask("answer_told", answer)
     played.ask("read")
     played.until(lambda: played.ask("item", REF)["status"] == "resolved")
     played.until(lambda: {one["state"] for one in played.ask("inbound")} <= {"done", "duplicate"})

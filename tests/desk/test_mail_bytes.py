@@ -57,7 +57,7 @@ def test_any_mail_as_a_file(room: Room, files: MailBytesDesk, state: S) -> None:
     content = files.eml(sent["id"], ANN)
     mail = message_from_bytes(content)
     assert (mail["Message-ID"], mail["To"]) == (f"<{sent['message_id']}>", "carl@acme.example")
-    assert b"hidden" not in content.lower() and b"bcc" not in content.lower()
+    assert b"hidden" not in content.lower() and b"\nbcc:" not in content.lower()
     assert b"\r\n" in content and b"\n" not in content.replace(b"\r\n", b"")
 
 

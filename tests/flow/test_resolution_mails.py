@@ -176,6 +176,9 @@ def test_it_comes_back(told: Told, days: int, status: str) -> None:
     item = told.only_item()
     assert item["status"] == status and "no such user" in item["attention"]
     assert (item["resolution_method"] is None) is (status == "to_do")
+    told.goes_on(minutes=1)
+    assert told.house.notifier.run_due(told.clock.now()) == 1
+    told.goes_on()
     assert [str(one["To"]) for one in told.sink.mails if "ann@demo.example" in str(one["To"])]
 
 

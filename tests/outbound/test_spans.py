@@ -6,10 +6,12 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 
 from core.outbox import OutboxState, Outcome
 from core.retry import SPREAD
 from core.setup import RetryTemplate
+from gateway.store.schema import notification
 from tests.outbound.drafts import House, Way
 
 SPANS = {
@@ -40,7 +42,10 @@ def test_a_mail_is_tried_as_long_as_its_template_says(house: House, name: str) -
         house.clock.set(house.clock.now() + waited - timedelta(seconds=1))
         assert dispatcher.run_due() == 0, "never before its time"
         house.clock.advance(seconds=1)
-    assert dispatcher.run_due() == 2, "the mail a last time, and the word to its author"
+    assert dispatcher.run_due() == 1, "the mail a last time"
+    with house.database.read() as connection:
+        told = [(row.user_key, row.outbox_id) for row in connection.execute(select(notification))]
+    assert told == [("ann@demo.example", "d1")], "its author is told"
     assert (house.get().state, house.get().attempts) == (OutboxState.FAILED, len(waits) + 1)
     whole = sum(waits, timedelta())
     assert whole * (1 - SPREAD) <= house.clock.now() - began <= whole * (1 + SPREAD)
