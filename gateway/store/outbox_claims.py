@@ -69,7 +69,9 @@ _WAITS = and_(
 )
 """A range of `ix_outbox_due`: what is sent, held or planned, and what other connectors have to send, costs nothing here."""
 
-_DUE = select(outbox).where(_WAITS, not_(_BLOCKED)).order_by(outbox.c.due_at).limit(bindparam("most", type_=Integer)).with_for_update(skip_locked=True, of=outbox)
+_DUE = select(outbox).where(_WAITS, not_(_BLOCKED)).order_by(outbox.c.due_at, outbox.c.seq)
+_DUE = _DUE.limit(bindparam("most", type_=Integer)).with_for_update(skip_locked=True, of=outbox)
+"""Of one moment the older first, as they stand in the index: one that was given back comes before those that wait for it."""
 _ANY_DUE = select(outbox.c.id).where(_WAITS).order_by(outbox.c.due_at).limit(1)  # without the order PostgreSQL may read the table from its beginning
 _CLAIM = (
     update(outbox)

@@ -427,7 +427,7 @@ outbox = Table(
     Column("lease_by", String(120)),
     Column("queue_id", String(120), nullable=False, default="", server_default=""),  # what the server that took it calls it
     Column("signature", Text, nullable=False, default="", server_default=""),  # DKIM-Signature fields that stand before the bytes
-    Index("ix_outbox_due", "state", "connector", "due_at"),
+    Index("ix_outbox_due", "state", "connector", "due_at", "seq"),
     Index("ix_outbox_author", "author", "state"),
     Index(None, "sent_at"),
     Index("ix_outbox_item", "item_id", "seq"),

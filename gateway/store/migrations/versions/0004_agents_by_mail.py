@@ -18,6 +18,8 @@ _KEY = sa.String(length=320)
 
 def upgrade() -> None:
     """New tables, and a column that has a default for the rows that are there."""
+    op.drop_index("ix_outbox_due", table_name="outbox")
+    op.create_index("ix_outbox_due", "outbox", ["state", "connector", "due_at", "seq"])
     op.add_column("inbound", sa.Column("submitted_by", _KEY, server_default="", nullable=False))
     op.create_index(op.f("ix_item_due_at"), "item", ["due_at"])
     op.create_table(
@@ -106,3 +108,5 @@ def downgrade() -> None:
         op.drop_table(name)
     op.drop_index(op.f("ix_item_due_at"), "item")
     op.drop_column("inbound", "submitted_by")
+    op.drop_index("ix_outbox_due", table_name="outbox")
+    op.create_index("ix_outbox_due", "outbox", ["state", "connector", "due_at"])
